@@ -1,0 +1,376 @@
+/* viseme: neural networks that read lips, move lips and check lips, on a plain CPU.
+ *
+ * This header is the whole public interface of libviseme. It is C99 and C++.
+ *
+ * Introduction
+ *
+ *   A *model* is a weights file made ready for this CPU. It never changes once open, so any
+ *   number of sessions, on any threads, may share it.
+ *   A *session* runs the model's network: named float tensors in, named float tensors out.
+ *   A *task* is what a person wants: frames of a video in, words out. Tasks are push-style and
+ *   never open a media file: decode with whatever you have and push the frames.
+ *
+ *   Reading lips from frames you decoded yourself:
+ *
+ *       viseme_error  err;
+ *       viseme_model *model = NULL;
+ *       viseme_reader *reader = NULL;
+ *       if (viseme_model_open(&model, "lipnet.safetensors", NULL, &err) != VISEME_OK ||
+ *           viseme_reader_open(&reader, model, &options, &err) != VISEME_OK)
+ *           fprintf(stderr, "%s\n", err.message);
+ *       while (next_frame(&image, &seconds))
+ *           viseme_reader_push(reader, &image, seconds, &err);
+ *       if (viseme_reader_finish(reader, &err) == VISEME_OK)
+ *           puts(viseme_reader_hypothesis(reader, 0)->text);
+ *       viseme_reader_close(reader);
+ *       viseme_model_close(model);
+ *
+ * Conventions
+ *
+ *   Errors   Everything that can fail returns a viseme_status and, through an optional
+ *            viseme_error owned by the caller, one sentence: what failed, where, what to try.
+ *            The library never prints, exits or aborts.
+ *   Memory   An object is freed by its own close function; close(NULL) does nothing. Pointers
+ *            that a getter returns belong to the object asked and say how long they live.
+ *   Threads  A model is read-only and may be shared. Every other object may be used by one
+ *            thread at a time; different objects by different threads at the same time.
+ *   Shapes   are written in one notation, outermost axis first: [N T H W C] = batch, time,
+ *            height, width, channels.
+ */
+#ifndef VISEME_H
+#define VISEME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define VISEME_API __attribute__((visibility("default")))
+#else
+#define VISEME_API
+#endif
+
+#define VISEME_VERSION_MAJOR 0
+#define VISEME_VERSION_MINOR 1
+#define VISEME_VERSION_PATCH 0
+
+/** The library's version, such as "0.1.0". Static storage. */
+VISEME_API const char *viseme_version(void);
+
+/* ---- Errors ------------------------------------------------------------------------------ */
+
+/** What went wrong, by what the caller can do about it. The numbers are stable. */
+typedef enum viseme_status {
+    VISEME_OK = 0,
+    VISEME_ERR_ARGUMENT = 1, /**< the call is wrong: a bad option, name, shape or order of calls */
+    VISEME_ERR_INPUT = 2,    /**< media or data cannot be read, or is damaged or unsupported */
+    VISEME_ERR_NO_FACE = 3,  /**< no usable face in the whole input */
+    VISEME_ERR_MODEL = 4,    /**< a model file is missing, damaged or of the wrong kind */
+    VISEME_ERR_LIMIT = 5,    /**< the input is larger than a documented limit */
+    VISEME_ERR_NOMEM = 6,    /**< out of memory */
+    VISEME_ERR_OUTPUT = 7,   /**< a result cannot be written */
+    VISEME_ERR_INTERNAL = 8  /**< a defect of viseme; please report it */
+} viseme_status;
+
+/** One sentence about a failure. Owned by the caller; written only when a call fails. */
+typedef struct viseme_error {
+    viseme_status status;
+    char message[512]; /**< UTF-8, one line, no trailing full stop or newline */
+} viseme_error;
+
+/* ---- Models ------------------------------------------------------------------------------ */
+
+typedef struct viseme_model viseme_model;
+
+/** Which instructions the kernels may use. */
+typedef enum viseme_cpu {
+    VISEME_CPU_AUTO = 0, /**< $VISEME_CPU (c, avx2 or avx512) if set, else the best there is */
+    VISEME_CPU_C = 1,    /**< plain C */
+    VISEME_CPU_AVX2 = 2, /**< AVX2 + FMA */
+    VISEME_CPU_AVX512 = 3 /**< AVX-512 F, BW, DQ and VL */
+} viseme_cpu;
+
+/** Who multiplies matrices. */
+typedef enum viseme_gemm {
+    VISEME_GEMM_NATIVE = 0, /**< viseme's own kernels */
+    VISEME_GEMM_BLAS = 1    /**< OpenBLAS, where the library was built with it */
+} viseme_gemm;
+
+/** Options of viseme_model_open(). All zero is the default. */
+typedef struct viseme_model_options {
+    viseme_cpu cpu;
+    viseme_gemm gemm;
+} viseme_model_options;
+
+/** Opens a weights file (docs/weights-format.md), checks its header, every tensor's place, type
+ *  and shape against the network it names, and makes it ready for this CPU.
+ *
+ *  out   receives the model, NULL on failure; free it with viseme_model_close().
+ *  path  a regular file; mapped, so it must not be changed while the model is open.
+ *  opts  NULL for the defaults; copied.
+ *  err   NULL, or where to put a sentence about what went wrong.
+ *
+ *  Returns VISEME_OK, VISEME_ERR_MODEL (missing, damaged, wrong kind), VISEME_ERR_ARGUMENT (a
+ *  CPU level that this machine lacks, BLAS in a build without it) or VISEME_ERR_NOMEM.
+ */
+VISEME_API viseme_status viseme_model_open(viseme_model **out, const char *path,
+                                           const viseme_model_options *opts, viseme_error *err);
+
+/** Frees a model. Every session and task that uses it must have been closed before. */
+VISEME_API void viseme_model_close(viseme_model *model);
+
+/** The CPU level the model's kernels run at; never VISEME_CPU_AUTO. */
+VISEME_API viseme_cpu viseme_model_cpu(const viseme_model *model);
+
+/** "c", "avx2" or "avx512". Static storage. */
+VISEME_API const char *viseme_cpu_name(viseme_cpu cpu);
+
+/** The best level that this machine and this build can run. */
+VISEME_API viseme_cpu viseme_cpu_best(void);
+
+/** A value of the file's metadata by its key, such as "viseme.arch", "viseme.license" or
+ *  "viseme.source"; NULL when the file has none. Lives as long as the model. */
+VISEME_API const char *viseme_model_metadata(const viseme_model *model, const char *key);
+
+/* ---- Weights files as files -------------------------------------------------------------- */
+
+typedef struct viseme_weights viseme_weights;
+
+/** One tensor of a weights file. */
+typedef struct viseme_weights_tensor {
+    const char *name;  /**< its upstream state_dict name */
+    const char *dtype; /**< "F32", "F16", "BF16" or "I8" */
+    int rank;          /**< 0 to 8 */
+    int64_t shape[8];
+    uint64_t bytes;
+} viseme_weights_tensor;
+
+/** What a full check of a weights file found. */
+typedef struct viseme_weights_check {
+    int has_checksum;      /**< the file states a CRC-32 of its data */
+    uint32_t crc32;        /**< the CRC-32 of the data as it is now */
+    int checksum_matches;  /**< 1 when it has one and it is right */
+    uint64_t nan_count;    /**< elements that are not a number */
+    uint64_t inf_count;    /**< infinite elements */
+} viseme_weights_check;
+
+/** Opens any safetensors file for looking at: header, offsets and types are checked, but not
+ *  whether viseme knows the network. Status as viseme_model_open(). */
+VISEME_API viseme_status viseme_weights_open(viseme_weights **out, const char *path,
+                                             viseme_error *err);
+VISEME_API void viseme_weights_close(viseme_weights *weights);
+
+/** Number of tensors; tensor i in file order (names and shapes live as long as the file is
+ *  open), NULL when i is out of range. */
+VISEME_API size_t viseme_weights_count(const viseme_weights *weights);
+VISEME_API const viseme_weights_tensor *viseme_weights_tensor_at(const viseme_weights *weights,
+                                                                 size_t i);
+/** Metadata by key (NULL: none) and by position (0 when i is out of range, else 1). */
+VISEME_API const char *viseme_weights_metadata(const viseme_weights *weights, const char *key);
+VISEME_API int viseme_weights_metadata_at(const viseme_weights *weights, size_t i,
+                                          const char **key, const char **value);
+
+/** Reads all the data: checksum, NaN and Inf. Fails with VISEME_ERR_MODEL when the checksum is
+ *  wrong or any element is not finite (`check` is filled all the same). */
+VISEME_API viseme_status viseme_weights_verify(const viseme_weights *weights,
+                                               viseme_weights_check *check, viseme_error *err);
+
+/* ---- Sessions: named tensors in, named tensors out --------------------------------------- */
+
+typedef struct viseme_session viseme_session;
+
+/** Options of viseme_session_open(). All zero is the default. */
+typedef struct viseme_session_options {
+    int threads; /**< 1 to 256; 0: one per CPU this process may use. Never changes a result. */
+} viseme_session_options;
+
+/** A dense float32 tensor in the axis order of the original network, the batch axis included. */
+typedef struct viseme_tensor {
+    const char *name;
+    int rank; /**< 1 to 8 */
+    int64_t shape[8];
+    const float *data; /**< row-major, the product of `shape` elements */
+} viseme_tensor;
+
+/** Opens a session. It owns its running memory and its threads.
+ *  Returns VISEME_OK, VISEME_ERR_ARGUMENT or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_session_open(viseme_session **out, const viseme_model *model,
+                                             const viseme_session_options *opts,
+                                             viseme_error *err);
+VISEME_API void viseme_session_close(viseme_session *session);
+
+/** Number of inputs, and their names (NULL when i is out of range); likewise for outputs.
+ *  Names live as long as the session. */
+VISEME_API size_t viseme_session_input_count(const viseme_session *session);
+VISEME_API const char *viseme_session_input_name(const viseme_session *session, size_t i);
+VISEME_API size_t viseme_session_output_count(const viseme_session *session);
+VISEME_API const char *viseme_session_output_name(const viseme_session *session, size_t i);
+
+/** Runs the network once.
+ *
+ *  inputs  every input of the network, in any order; read during the call only.
+ *
+ *  The first run with given shapes plans the memory for them; further runs with the same
+ *  shapes allocate nothing. NaN and Inf in an input travel to the output as IEEE 754 says.
+ *  Returns VISEME_OK, VISEME_ERR_ARGUMENT (an unknown or missing name, a shape that does not
+ *  fit), VISEME_ERR_LIMIT (a plan above 2^31 elements) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_session_run(viseme_session *session, const viseme_tensor *inputs,
+                                            size_t count, viseme_error *err);
+
+/** An output of the last run. The data belongs to the session and lives until its next run.
+ *  Returns VISEME_OK, or VISEME_ERR_ARGUMENT (unknown name, or no run yet). */
+VISEME_API viseme_status viseme_session_output(const viseme_session *session, const char *name,
+                                               viseme_tensor *out, viseme_error *err);
+
+/** What one node of the network cost in the last run. */
+typedef struct viseme_profile_node {
+    const char *name;      /**< its weights' name, or the kind of the operation */
+    const char *algorithm; /**< such as "gemm native 14x32" */
+    double seconds;
+    double flop; /**< floating point operations of the direct method; 0 when not counted */
+} viseme_profile_node;
+
+/** Node i of the last run in order of execution; 0 when i is out of range, else 1. */
+VISEME_API int viseme_session_profile(const viseme_session *session, size_t i,
+                                      viseme_profile_node *node);
+
+/** Bytes of running memory planned for the last shapes, and of packed weights in the model. */
+VISEME_API size_t viseme_session_arena_bytes(const viseme_session *session);
+VISEME_API size_t viseme_model_packed_bytes(const viseme_model *model);
+
+/* ---- Pictures and faces ------------------------------------------------------------------ */
+
+/** Order of the bytes of one pixel. */
+typedef enum viseme_pixel { VISEME_BGR24 = 0, VISEME_RGB24 = 1 } viseme_pixel;
+
+/** A picture the caller owns: `height` rows of `width` pixels of 3 bytes. */
+typedef struct viseme_image {
+    const uint8_t *data;
+    int width, height; /**< 1 to 16384 */
+    ptrdiff_t stride;  /**< bytes from one row to the next; negative for bottom-up pictures */
+    viseme_pixel format;
+} viseme_image;
+
+/** A face in a frame, in pixels of the frame; x to the right, y down. */
+typedef struct viseme_face {
+    double x, y, width, height; /**< smoothed box of the detector's kind */
+    double mouth_x, mouth_y;    /**< centre of the mouth */
+    double confidence;          /**< 0 to 1 */
+} viseme_face;
+
+/** One mouth picture as a network sees it. */
+typedef struct viseme_crop {
+    const uint8_t *bgr; /**< [H W 3] bytes, B G R; lives until the next call on the cropper */
+    int width, height;
+    int64_t index;    /**< 0, 1, 2 ... */
+    double time_s;    /**< index / rate, from the first frame */
+    int held;         /**< 1: the frame at this time has no face, the nearest crop is repeated */
+    viseme_face face; /**< where it came from; of the repeated crop when held */
+} viseme_crop;
+
+typedef struct viseme_cropper viseme_cropper;
+
+/** Options of viseme_cropper_open() and viseme_reader_open(). */
+typedef struct viseme_crop_options {
+    const char *cascade_xml; /**< text of an OpenCV face cascade (haarcascade_frontalface_alt2),
+                                  not kept after the call */
+    size_t cascade_bytes;
+    double rate; /**< crops a second, > 0; 0: 25, which every network here was trained on */
+} viseme_crop_options;
+
+/** Opens the task that turns frames of a video into mouth crops of the LipNet geometry
+ *  (64 x 128): faces are detected now and then and tracked between, boxes are smoothed over
+ *  time. Time never shifts: there is a crop for every 1/rate of a second of video from the
+ *  first frame to the last, and where a frame has no face the last crop is held (before the
+ *  first face, the first one).
+ *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (a damaged cascade) or
+ *  VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_cropper_open(viseme_cropper **out,
+                                             const viseme_crop_options *opts, viseme_error *err);
+VISEME_API void viseme_cropper_close(viseme_cropper *cropper);
+
+/** Takes the next frame. seconds: its presentation time; times must not go back (a time before
+ *  the last one counts as the last one). The size may change between frames. After every push,
+ *  and after finish, take the crops with viseme_cropper_next() until it returns 0: pushing again
+ *  before that is VISEME_ERR_ARGUMENT. */
+VISEME_API viseme_status viseme_cropper_push(viseme_cropper *cropper, const viseme_image *frame,
+                                             double seconds, viseme_error *err);
+/** Says that there are no more frames. Returns VISEME_ERR_NO_FACE when no frame had one, and
+ *  VISEME_ERR_INPUT when there was no frame at all. */
+VISEME_API viseme_status viseme_cropper_finish(viseme_cropper *cropper, viseme_error *err);
+/** The next crop that is ready: 1 and `crop` filled, or 0. */
+VISEME_API int viseme_cropper_next(viseme_cropper *cropper, viseme_crop *crop);
+
+/** The face in the frame pushed last: 1 and `face` filled, or 0 when there is none. */
+VISEME_API int viseme_cropper_face(const viseme_cropper *cropper, viseme_face *face);
+
+/* ---- Reading lips ------------------------------------------------------------------------ */
+
+typedef struct viseme_reader viseme_reader;
+
+/** Options of viseme_reader_open(). */
+typedef struct viseme_reader_options {
+    viseme_crop_options crop;
+    int threads; /**< as in viseme_session_options */
+    int beam;    /**< 0 or 1: greedy decoding; 2 to 1000: prefix beam search of that width */
+    int nbest;   /**< hypotheses to keep, 1 to beam; 0: 1. Above 1 needs beam */
+} viseme_reader_options;
+
+/** One reading of the whole clip. */
+typedef struct viseme_hypothesis {
+    const char *text;       /**< UTF-8 */
+    double log_probability; /**< natural logarithm: of the text for a beam search, of the single
+                                 best path for greedy decoding */
+} viseme_hypothesis;
+
+/** What a reader has seen; valid after viseme_reader_finish(). */
+typedef struct viseme_reader_stats {
+    int64_t frames;       /**< frames pushed */
+    int64_t crops;        /**< crops read */
+    int64_t crops_held;   /**< of these, repeated for want of a face */
+    double duration_s;    /**< crops / rate */
+    double face_seconds;  /**< time spent finding and cropping faces */
+    double net_seconds;   /**< time spent in the network */
+    double decode_seconds; /**< time spent in the decoder */
+} viseme_reader_stats;
+
+/** Opens the task behind `viseme read`: frames in, words out. Long videos are read in
+ *  overlapping windows, so memory does not grow with their length but for about 120 bytes a
+ *  frame of emissions.
+ *  model  a LipNet (viseme.arch "lipnet"); must outlive the reader.
+ *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (not a network that reads lips, a
+ *  damaged cascade) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
+                                            const viseme_reader_options *opts,
+                                            viseme_error *err);
+VISEME_API void viseme_reader_close(viseme_reader *reader);
+
+/** Takes the next frame; see viseme_cropper_push(). */
+VISEME_API viseme_status viseme_reader_push(viseme_reader *reader, const viseme_image *frame,
+                                            double seconds, viseme_error *err);
+/** Takes the next crop instead of a frame: 64 rows of 128 pixels already cut to the network's
+ *  geometry, one for every 1/rate of a second. A reader takes frames or crops, not both. */
+VISEME_API viseme_status viseme_reader_push_crop(viseme_reader *reader, const viseme_image *crop,
+                                                 viseme_error *err);
+/** Says that there are no more frames, and reads them.
+ *  Returns VISEME_OK, VISEME_ERR_NO_FACE, VISEME_ERR_INPUT (no frame at all) or
+ *  VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_reader_finish(viseme_reader *reader, viseme_error *err);
+
+/** Reading i, best first; NULL when there is none (beam search may find fewer than asked for).
+ *  Lives as long as the reader. */
+VISEME_API const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader *reader,
+                                                             size_t i);
+/** Logits of every crop, [T C] row-major in the order of the file's vocabulary, before softmax;
+ *  live as long as the reader. Either pointer may be NULL. */
+VISEME_API const float *viseme_reader_logits(const viseme_reader *reader, int64_t *frames,
+                                             int *classes);
+VISEME_API void viseme_reader_get_stats(const viseme_reader *reader, viseme_reader_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,45 @@
+/* Frames of a video file, of a folder or a glob of PNG pictures: one stream of pictures with
+ * presentation times, whatever they came from. */
+#ifndef VIS_IO_FRAMES_H
+#define VIS_IO_FRAMES_H
+
+#include "viseme.h"
+
+/* Limits on what is decoded; 0 in a field of the options means the default given here. */
+#define VIS_FRAMES_MAX_PIXELS (8192u * 8192u) /* of one picture */
+#define VIS_FRAMES_MAX_STREAMS 64             /* in one container */
+#define VIS_FRAMES_MAX_SECONDS (6 * 3600.0)   /* of video */
+
+struct vis_frames_options {
+    double fps; /* of pictures, > 0; 0: 25. Ignored for video files, which state their times */
+};
+
+struct vis_frames_info {
+    const char *kind;  /* "video" or "pictures" */
+    const char *codec; /* such as "h264", "png"; lives as long as the stream */
+    int width, height; /* of the first picture */
+    double frame_rate; /* nominal, 0 when unknown */
+    double duration_s; /* 0 when unknown */
+};
+
+struct vis_frames;
+
+/* Opens `path`: a regular file (video), a directory of .png files, or a glob pattern that names
+ * .png files (in natural order of their names). A path is never taken for a URL, a playlist or a
+ * device. opts may be NULL.
+ * Returns VISEME_OK, VISEME_ERR_ARGUMENT (fps), VISEME_ERR_INPUT (missing, unreadable, not a
+ * regular file, no video stream, damaged, unsupported), VISEME_ERR_LIMIT or VISEME_ERR_NOMEM. */
+viseme_status vis_frames_open(struct vis_frames **out, const char *path,
+                              const struct vis_frames_options *opts, viseme_error *err);
+void vis_frames_close(struct vis_frames *frames);
+
+void vis_frames_get_info(const struct vis_frames *frames, struct vis_frames_info *info);
+
+/* The next picture, in BGR24. image->data is NULL at the end of the stream. The picture belongs to
+ * the stream and lives until the next call. *seconds never goes back; the first is 0 or where the
+ * stream starts. A damaged frame in the middle is skipped, not fatal; a stream of which nothing
+ * can be decoded is VISEME_ERR_INPUT. */
+viseme_status vis_frames_next(struct vis_frames *frames, viseme_image *image, double *seconds,
+                              viseme_error *err);
+
+#endif

@@ -1,0 +1,133 @@
+/* The table of kernels: raw pointers and sizes in, numbers out. No tensors, no allocation, no
+ * threads, no I/O, no errors: callers guarantee the contracts below.
+ *
+ * Common rules, unless a kernel says otherwise:
+ *   - pointers need only be aligned to their element;
+ *   - buffers do not overlap; "in place" means dst == src exactly is allowed;
+ *   - nothing outside the stated elements is read or written (vector kernels mask their tails);
+ *   - an output element does not depend on how many others are computed beside it, so that work
+ *     may be split anywhere and the bits stay the same;
+ *   - NaN, Inf and denormals are ordinary numbers (IEEE 754), and the floating point environment
+ *     is neither read nor changed. */
+#ifndef VIS_KERNELS_H
+#define VIS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Same numbers as viseme_cpu; kernels do not include viseme.h. */
+enum vis_cpu { VIS_CPU_C = 1, VIS_CPU_AVX2 = 2, VIS_CPU_AVX512 = 3 };
+
+enum vis_act { VIS_ACT_NONE, VIS_ACT_RELU };
+
+/* Largest gemm tile of any level: callers size their pointer arrays with it. */
+enum { VIS_GEMM_MAX_MR = 16, VIS_GEMM_MAX_NR = 64 };
+
+/* One tile of C = act(A * B + bias + residual), A given by row pointers and tap offsets:
+ *
+ *   A[i][tap * kc + k] = a[i][tap_offset[tap] + k]      i < m, tap < taps, k < kc
+ *   c[i][j] = act(sum over tap, k in that order of A * B + bias[j] + residual[i][j])   j < n
+ *
+ * so that a convolution reads a haloed activation [T H W C] in place: a[i] is the input pixel at
+ * the top left of output pixel i, a tap is one (kt, ky) pair, and kc = kw * C because a row of
+ * the kernel is contiguous in memory. A linear layer has one tap, offset 0, and kc = K.
+ *
+ * The sum is one chain in order of k from 0 (fused multiply-add at the SIMD levels); bias, then
+ * residual are added after it. c is written, never read. ReLU keeps NaN. */
+struct vis_gemm_tile {
+    int m, n;                       /* 1..mr rows, 1..nr columns to store */
+    int taps, kc;                   /* K = taps * kc, both >= 1 */
+    const ptrdiff_t *tap_offset;    /* [taps], in floats */
+    const float *const *a;          /* [m] */
+    const float *b;                 /* a packed panel [K][nr], 64-byte aligned */
+    const float *bias;              /* [nr], 64-byte aligned; NULL: none */
+    float *const *c;                /* [m], each at column 0 of this panel */
+    const float *const *residual;   /* [m], likewise; NULL: none; residual[i] == c[i] allowed */
+    enum vis_act act;
+    const char *prefetch;           /* bytes that will be wanted next, at any address */
+    int prefetch_step;              /* bytes to move on after each k; 0: nothing to prefetch */
+};
+typedef void vis_gemm_tile_fn(const struct vis_gemm_tile *tile);
+
+/* Packs columns n0 .. n0+nr-1 (those >= n become zeros) of B into dst [K][nr], 64-byte aligned:
+ *   dst[k][j] = src[(n0 + j) * n_stride + k_index[k]]
+ * which takes PyTorch's [N K] matrices (k_index[k] = k) and its [N C kt kh kw] convolution
+ * weights in the order of the taps with one table. */
+typedef void vis_gemm_pack_fn(float *dst, const float *src, ptrdiff_t n_stride,
+                              const int32_t *k_index, int k, int n0, int n);
+
+/* A micro-kernel with the tile shape and the packing it expects: never mixed. */
+struct vis_gemm {
+    int mr, nr;
+    const char *name; /* such as "14x32" */
+    vis_gemm_pack_fn *pack;
+    vis_gemm_tile_fn *tile;
+};
+
+/* Epilogue of one row after somebody else's gemm:
+ *   c[j] = act(c[j] + bias[j] + residual[j]), bias or residual NULL: none */
+typedef void vis_epilogue_fn(float *c, const float *bias, const float *residual, int n,
+                             enum vis_act act);
+
+/* One row of a max pool over [.. W C]: for each of `w` output pixels and each channel
+ *   dst[x * dst_step + ch] = max over tap of src[x * src_step + tap_offset[tap] + ch]
+ * Steps and offsets in floats. A NaN in the window gives NaN, as in PyTorch. */
+typedef void vis_maxpool_fn(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t src_step,
+                            const ptrdiff_t *tap_offset, int taps, int w, int c);
+
+/* One step of a PyTorch GRU for one sequence; `units` hidden units, gate order r, z, n:
+ *   r = sigmoid(x[0 .. units) + W_r h + b_r)        z = sigmoid(x[units ..) + W_z h + b_z)
+ *   n = tanh(x[2 units ..) + r * (W_n h + b_n))     h_out = (1 - z) * n + z * h
+ * x     [3 units]: the input's share of the gates, input bias included
+ * w     recurrent weights packed by gru_pack, 64-byte aligned
+ * bias  [3 units]: the recurrent bias
+ * h, h_out  [units], not overlapping. */
+typedef void vis_gru_step_fn(float *h_out, const float *h, const float *x, const float *w,
+                             const float *bias, int units);
+/* Packs PyTorch's weight_hh [3 units][units] into vis_gru_packed_floats(units) floats. The layout
+ * belongs to the level's step kernel. Units beyond the last whole vector are padded by zeros. */
+typedef void vis_gru_pack_fn(float *dst, const float *src, int units);
+
+/* y = softmax(x) or log_softmax(x) of one row of n >= 1; in place. */
+typedef void vis_row_fn(float *dst, const float *src, int n);
+
+/* dst[i] = f(src[i]), i < n; in place. exp-based maps are within 4 ulp of the exact value or, for
+ * results near zero, 1e-7 absolute. */
+typedef void vis_map_fn(float *dst, const float *src, size_t n);
+
+/* dst[i] = a[i] + b[i]; in place with either. */
+typedef void vis_binary_fn(float *dst, const float *a, const float *b, size_t n);
+
+/* Copies [rows][n] to [n][rows]-like targets: dst[i * dst_step] = src[i * src_step], i < n. */
+typedef void vis_copy_fn(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t src_step,
+                         size_t n);
+
+struct vis_kernels {
+    enum vis_cpu cpu; /* the level it was filled for */
+    struct vis_gemm gemm_f32;
+    vis_epilogue_fn *epilogue_f32;
+    vis_maxpool_fn *maxpool_f32;
+    vis_gru_pack_fn *gru_pack_f32;
+    vis_gru_step_fn *gru_step_f32;
+    vis_row_fn *softmax_f32, *log_softmax_f32;
+    vis_map_fn *relu_f32, *sigmoid_f32, *tanh_f32;
+    vis_binary_fn *add_f32;
+    vis_copy_fn *copy_f32;
+};
+
+/* Floats of packed GRU weights, the same at every level: 3 gates x units rounded up to 16 x
+ * units. */
+size_t vis_gru_packed_floats(int units);
+
+/* Fills the table with plain C, then overrides it level by level up to `cpu`. The caller has
+ * checked cpu <= vis_cpu_best(). */
+void vis_kernels_init(struct vis_kernels *k, enum vis_cpu cpu);
+
+/* The best level that the CPU, the operating system (XGETBV) and this build support. */
+enum vis_cpu vis_cpu_best(void);
+
+/* "c", "avx2", "avx512"; and back, 0 for an unknown name. */
+const char *vis_cpu_name(enum vis_cpu cpu);
+enum vis_cpu vis_cpu_from_name(const char *name);
+
+#endif
