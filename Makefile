@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
-# ---- options: make FFMPEG=0 BLAS=0 CC=clang SAN=address WERROR=1 --------------------------------
+# ---- options: make FFMPEG=0 BLAS=0 CC=clang SAN=address WERROR=1 -------------------------------
 FFMPEG ?= 1
 BLAS   ?= 1
 SAN    ?=
@@ -14,11 +14,13 @@ PYTHON ?= /usr/bin/python3
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-variant := $(if $(filter 0,$(FFMPEG)),-noffmpeg)$(if $(filter 0,$(BLAS)),-noblas)$(if $(SAN),-$(firstword $(subst $(comma), ,$(SAN))))$(if $(findstring clang,$(CC)),-clang)
 comma := ,
+variant := $(if $(filter 0,$(FFMPEG)),-noffmpeg)$(if $(filter 0,$(BLAS)),-noblas)
+variant := $(variant)$(if $(SAN),-$(firstword $(subst $(comma), ,$(SAN))))
+variant := $(variant)$(if $(findstring clang,$(CC)),-clang)
 BUILD ?= build$(variant)
 
-VERSION := $(shell sed -n 's/^.define VISEME_VERSION_\(MAJOR\|MINOR\|PATCH\) //p' include/viseme.h | paste -sd.)
+VERSION := $(shell sed -n 's/^.define VISEME_VERSION_[MP][A-Z]* //p' include/viseme.h | paste -sd.)
 COMMIT  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 pkg = $(shell pkg-config $(1) 2>/dev/null)
@@ -32,14 +34,16 @@ WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes 
         -Wpointer-arith -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
 OPT  ?= -O3
 CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE -DVIS_FFMPEG=$(FFMPEG) -DVIS_BLAS=$(BLAS)
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CFLAGS_ALL := -std=c11 $(OPT) -g -fno-math-errno -fno-trapping-math -ffp-contract=off \
-        -fvisibility=hidden -fPIC $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
+        -fvisibility=hidden -fPIC $(WARN) $(SANITIZE) $(CFLAGS)
 LIB_LIBS := $(call pkg,--libs $(LIB_PKGS)) $(if $(filter-out 0,$(BLAS)),-lopenblas) -lm -pthread
 IO_LIBS  := $(call pkg,--libs $(IO_PKGS))
-LDFLAGS_ALL := $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+LDFLAGS_ALL := $(SANITIZE) $(LDFLAGS)
 
 # ---- what is built from what -------------------------------------------------------------------
-LIB_SRC := $(sort $(wildcard base/*.c kernels/*.c kernels/c/*.c kernels/x86/*.c engine/*.c nets/*.c signal/*.c tasks/*.c))
+LIB_SRC := $(sort $(wildcard $(foreach d,base kernels kernels/c kernels/x86 engine nets signal \
+        tasks,$(d)/*.c)))
 IO_SRC  := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),io/ffmpeg%.c),$(wildcard io/*.c)))
 CLI_SRC := $(sort $(wildcard cli/*.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -53,10 +57,21 @@ $(BUILD)/obj/kernels/x86/%_avx512.o: ISA := $(AVX512_FLAGS)
 .PHONY: all
 all: $(BUILD)/viseme $(BUILD)/libviseme.a $(BUILD)/libviseme.so
 
-$(BUILD)/obj/%.o: %.c Makefile
+$(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/.deps
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(ISA) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/cli/version.o: CPPFLAGS += -DVIS_COMMIT='"$(COMMIT)"'
+$(BUILD)/obj/cli/version.o: $(BUILD)/commit
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+.PHONY: FORCE
+
+# Once per build directory: says what is missing instead of a page of compiler errors.
+DEPS := CC='$(CC)' PYTHON='$(PYTHON)' FFMPEG='$(FFMPEG)' BLAS='$(BLAS)' scripts/deps.sh
+$(BUILD)/.deps:
+	@$(DEPS) --check build
+	@mkdir -p $(@D) && touch $@
 
 $(BUILD)/libviseme.a: $(call obj,$(LIB_SRC))
 	@rm -f $@
@@ -69,7 +84,34 @@ $(BUILD)/libvisio.a: $(call obj,$(IO_SRC))
 $(BUILD)/viseme: $(call obj,$(CLI_SRC)) $(BUILD)/libvisio.a $(BUILD)/libviseme.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(IO_LIBS) $(LIB_LIBS)
 
-# ---- tests, benchmarks, checks ------------------------------------------------------------------
+# ---- what people run ---------------------------------------------------------------------------
+# A second make, so that pkg-config is asked again after packages were installed.
+JOBS ?= $(shell nproc)
+SUBMAKE = +$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
+.PHONY: deps deps-test deps-bench demo install
+deps:
+	@$(DEPS) build
+deps-test:
+	@$(DEPS) build test
+deps-bench:
+	@$(DEPS) build bench
+
+demo: deps
+	@$(SUBMAKE) all
+	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' scripts/demo.sh
+
+install: all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib share/viseme)
+	install -m 755 $(BUILD)/viseme $(DESTDIR)$(PREFIX)/bin/viseme
+	install -m 644 include/viseme.h $(DESTDIR)$(PREFIX)/include/viseme.h
+	install -m 644 $(BUILD)/libviseme.a $(DESTDIR)$(PREFIX)/lib/libviseme.a
+	install -m 755 $(BUILD)/libviseme.so $(DESTDIR)$(PREFIX)/lib/libviseme.so.$(VERSION)
+	ln -sf libviseme.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libviseme.so.0
+	ln -sf libviseme.so.0 $(DESTDIR)$(PREFIX)/lib/libviseme.so
+	for f in $(sort $(wildcard weights/*.safetensors)); do \
+	    install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/viseme/ || exit 1; done
+
 include tests/tests.mk
 include bench/bench.mk
 

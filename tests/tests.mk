@@ -1,19 +1,78 @@
+# Everything that checks viseme. Each program is built for $(BUILD); tests/run.py runs them and
+# prints one line for each and one count for all.
+
 # Unit tests: every tests/unit/test_*.c is a cmocka program linked with everything but the CLI.
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
-
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libvisio.a $(BUILD)/libviseme.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(IO_LIBS) $(LIB_LIBS)
 
-.PHONY: units
-units: $(UNIT_BIN)
-
-# Kernel checker: tests/checkkern/*.c
+# Kernel checker: every kernel at every level against a plain loop in double.
 CHECKKERN_SRC := $(sort $(wildcard tests/checkkern/*.c))
+CHECKKERN := $(if $(CHECKKERN_SRC),$(BUILD)/checkkern)
 $(BUILD)/checkkern: $(call obj,$(CHECKKERN_SRC)) $(BUILD)/libviseme.a
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS)
 
 # Fuzz targets: every tests/fuzz/fuzz_*.c has LLVMFuzzerTestOneInput. With clang they link
 # libFuzzer; tests/fuzz/replay.c gives any compiler a main() that replays files.
-FUZZ_SRC := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),tests/fuzz/fuzz_video.c),$(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_SRC := $(filter-out $(if $(filter 0,$(FFMPEG)),%/fuzz_video.c),$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
+FUZZ_BIN   := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+fuzz_libs   = $(BUILD)/libvisio.a $(BUILD)/libviseme.a
+$(BUILD)/replay/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
+        $(BUILD)/obj/tests/fuzz/replay.o $(fuzz_libs)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(IO_LIBS) $(LIB_LIBS)
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(fuzz_libs)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(IO_LIBS) $(LIB_LIBS)
+
+.PHONY: units test-programs fuzz-programs
+.SECONDARY:
+units: $(UNIT_BIN)
+test-programs: all $(UNIT_BIN) $(CHECKKERN) $(REPLAY_BIN)
+fuzz-programs: $(FUZZ_BIN)
+
+# ---- what people run ---------------------------------------------------------------------------
+RUN = $(PYTHON) tests/run.py --python '$(PYTHON)' --cc '$(CC)'
+
+.PHONY: test test-asan test-tsan fuzz parity
+test: deps-test
+	@$(SUBMAKE) test-programs
+	@$(RUN) --build $(BUILD) units kernels fuzz tools cli checks
+
+# The programs under AddressSanitizer, LeakSanitizer and UBSan, large shapes cropped.
+ASAN = BUILD=build-asan SAN=address,undefined OPT='-O1'
+test-asan: deps-test
+	@$(SUBMAKE) $(ASAN) test-programs
+	@VISEME_TEST_SMALL=1 $(RUN) --build build-asan --slow units kernels fuzz cli
+
+# Whatever shares memory between threads, under ThreadSanitizer; OpenBLAS knows nothing of it.
+TSAN = BUILD=build-tsan SAN=thread OPT='-O1' BLAS=0
+TSAN_UNITS ?= pool thread session engine model
+test-tsan: deps-test
+	@$(SUBMAKE) $(TSAN) units
+	@VISEME_TEST_SMALL=1 $(RUN) --build build-tsan --slow --only $(TSAN_UNITS) -- units
+
+# libFuzzer on every target from its seed corpus, FUZZ_SECONDS each; finds go to build-fuzz/.
+FUZZ_SECONDS ?= 20
+FUZZ = BUILD=build-fuzz CC=clang SAN=fuzzer-no-link,address,undefined OPT='-O1'
+fuzz: deps-test
+	@$(SUBMAKE) $(FUZZ) fuzz-programs
+	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
+
+parity: all
+	@$(PYTHON) tests/parity.py --build $(BUILD)
+
+# ---- style and rules ---------------------------------------------------------------------------
+FORMATTED = $(sort $(wildcard $(foreach d,include base kernels kernels/c kernels/x86 engine nets \
+        signal tasks io cli tests/unit tests/checkkern tests/fuzz bench,$(d)/*.c $(d)/*.h)))
+
+.PHONY: format lint
+format:
+	clang-format -i $(FORMATTED)
+lint: deps-test
+	@$(SUBMAKE) all
+	clang-format --dry-run -Werror $(FORMATTED)
+	@$(RUN) --build $(BUILD) checks
