@@ -1,0 +1,131 @@
+"""The networks viseme knows: their tensors, their hyperparameters, how to tell them apart.
+
+An Architecture has
+    config      default hyperparameters; the keys are all there are
+    from_shapes (shapes) -> the hyperparameters that shapes tell
+    check       (config) -> None, or refuses what cannot be
+    parameters  (config) -> {tensor name: shape}, names and shapes of the PyTorch state_dict
+    vocab       (config) -> the default vocabulary, None where there is none
+"""
+from errors import EXIT_USAGE, Refusal, listed, shown
+
+MAX_CLASSES = 65536
+
+
+class Architecture:
+    def __init__(self, config, from_shapes, check, parameters, vocab):
+        self.config, self.from_shapes, self.check = config, from_shapes, check
+        self.parameters, self.vocab = parameters, vocab
+
+
+# ---- lipnet: three spatio-temporal convolutions, two bidirectional GRUs, one linear layer
+
+LIPNET_CONFIG = {"classes": 28, "frame_height": 64, "frame_width": 128, "frame_rate": 25,
+                 "pixel_order": "bgr", "blank": 0}
+
+
+def lipnet_from_shapes(shapes):
+    bias = shapes.get("FC.bias", ())
+    return {"classes": bias[0]} if len(bias) == 1 and 2 <= bias[0] <= MAX_CLASSES else {}
+
+
+def lipnet_check(config):
+    for key in ("classes", "frame_height", "frame_width", "blank"):
+        if type(config[key]) is not int:
+            raise Refusal(f"--config: {key} must be a whole number", EXIT_USAGE)
+    if not 2 <= config["classes"] <= MAX_CLASSES:
+        raise Refusal(f"--config: classes must be 2 to {MAX_CLASSES}", EXIT_USAGE)
+    if not 0 <= config["blank"] < config["classes"]:
+        raise Refusal("--config: blank must be one of the classes", EXIT_USAGE)
+    for key in ("frame_height", "frame_width"):
+        if not 16 <= config[key] <= 1024 or config[key] % 16:
+            raise Refusal(f"--config: {key} must be a multiple of 16, 16 to 1024", EXIT_USAGE)
+    rate = config["frame_rate"]
+    if type(rate) not in (int, float) or not 0 < rate <= 1000:
+        raise Refusal("--config: frame_rate must be a number above 0, at most 1000", EXIT_USAGE)
+    if config["pixel_order"] not in ("bgr", "rgb"):
+        raise Refusal('--config: pixel_order must be "bgr" or "rgb"', EXIT_USAGE)
+
+
+def gru_parameters(name, inputs, hidden):
+    """A bidirectional GRU of one layer; rows are the gates reset, update, new."""
+    shapes = {}
+    for suffix in ("_l0", "_l0_reverse"):
+        shapes[f"{name}.weight_ih{suffix}"] = (3 * hidden, inputs)
+        shapes[f"{name}.weight_hh{suffix}"] = (3 * hidden, hidden)
+        shapes[f"{name}.bias_ih{suffix}"] = (3 * hidden,)
+        shapes[f"{name}.bias_hh{suffix}"] = (3 * hidden,)
+    return shapes
+
+
+def lipnet_parameters(config):
+    features = 96 * (config["frame_height"] // 16) * (config["frame_width"] // 16)
+    return {
+        "conv1.weight": (32, 3, 3, 5, 5), "conv1.bias": (32,),
+        "conv2.weight": (64, 32, 3, 5, 5), "conv2.bias": (64,),
+        "conv3.weight": (96, 64, 3, 3, 3), "conv3.bias": (96,),
+        **gru_parameters("gru1", features, 256),
+        **gru_parameters("gru2", 512, 256),
+        "FC.weight": (config["classes"], 512), "FC.bias": (config["classes"],),
+    }
+
+
+def lipnet_vocab(config):
+    if config["classes"] != 28 or config["blank"] != 0:
+        return None
+    return ["", " "] + [chr(c) for c in range(ord("A"), ord("Z") + 1)]
+
+
+ARCHITECTURES = {
+    "lipnet": Architecture(LIPNET_CONFIG, lipnet_from_shapes, lipnet_check, lipnet_parameters,
+                           lipnet_vocab),
+}
+
+
+# ---- recognising
+
+def without_prefix(tensors):
+    """Drops `module.` and `model.` as long as every name starts with the same one."""
+    names = list(tensors)
+    for prefix in ("module.", "model.") * 2:
+        if names and all(n.startswith(prefix) and len(n) > len(prefix) for n in names):
+            names = [n[len(prefix):] for n in names]
+    return dict(zip(names, tensors.values()))
+
+
+def recognise(names):
+    """The architecture that has most of its names among `names`."""
+    def share(arch):
+        own = ARCHITECTURES[arch].parameters(ARCHITECTURES[arch].config)
+        return len(own.keys() & names) / len(own)
+    best = max(ARCHITECTURES, key=share)
+    if share(best) < 0.5:
+        raise Refusal(f"has {len(names)} tensors that fit no known network "
+                      f"({', '.join(sorted(ARCHITECTURES))}); the first are "
+                      f"{listed(sorted(names))}")
+    return best
+
+
+def settle_config(arch, shapes, given):
+    """The hyperparameters: defaults, then what the shapes tell, then `given` by the user."""
+    known = ARCHITECTURES[arch]
+    for key in given:
+        if key not in known.config:
+            raise Refusal(f"--config: {arch} has no {shown(key)}; it has "
+                          f"{', '.join(known.config)}", EXIT_USAGE)
+    config = {**known.config, **known.from_shapes(shapes), **given}
+    known.check(config)
+    return config
+
+
+def compare(arch, config, shapes):
+    """Refuses tensors other than the architecture's, naming what is wrong with them."""
+    expected = ARCHITECTURES[arch].parameters(config)
+    missing = [n for n in expected if n not in shapes]
+    extra = [n for n in shapes if n not in expected]
+    misshapen = [f"{n} is {list(shapes[n])} and should be {list(expected[n])}"
+                 for n in expected if n in shapes and shapes[n] != expected[n]]
+    faults = [f"{len(group)} {word} ({listed(group)})" for group, word in
+              ((missing, "missing"), (extra, "extra"), (misshapen, "misshapen")) if group]
+    if faults:
+        raise Refusal(f"does not hold the tensors of {arch}: {'; '.join(faults)}")

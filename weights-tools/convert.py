@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Converts weights trained in PyTorch to the safetensors files that viseme reads.
+
+Nothing in the input is ever run, and PyTorch is not needed. See docs/weights-format.md.
+"""
+import argparse
+import hashlib
+import json
+import os
+import signal
+import sys
+
+import architectures
+import checkpoint
+import safetensors_io
+from errors import EXIT_INPUT, EXIT_USAGE, Refusal, shown
+
+CREATED_BY = "viseme convert.py 0.1.0"
+MAX_TEXT = 4096
+MAX_VOCAB_BYTES = 1 << 20
+
+EXAMPLES = """\
+examples:
+  convert.py lipnet.pt                       writes lipnet.safetensors beside it
+  convert.py run7.pth -o lip.safetensors --dtype bf16 --license "CC-BY-4.0"
+  convert.py other.pt --vocab letters.json   a LipNet with another alphabet
+
+The input may be a state_dict saved by torch.save (any version since 0.1.10), a checkpoint that
+holds one under "state_dict", a .npz or a .safetensors file. Hyperparameters that shapes cannot
+tell have defaults; change them with --config '{"frame_rate": 30}'.
+
+exit codes: 0 done, 1 cannot write, 2 usage, 3 cannot read the input, 6 not weights viseme knows
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise Refusal(message + " (--help shows the options)", EXIT_USAGE)
+
+
+def parse_arguments(argv):
+    p = Parser(prog="convert.py", description="Converts PyTorch weights for viseme.",
+               epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+               allow_abbrev=False)
+    p.add_argument("input", metavar="INPUT", help="checkpoint to convert")
+    p.add_argument("-o", "--output", metavar="OUT",
+                   help="file to write (default: INPUT ending in .safetensors)")
+    p.add_argument("--arch", metavar="NAME", choices=sorted(architectures.ARCHITECTURES),
+                   help="the network, if it is not to be recognised: "
+                   + ", ".join(sorted(architectures.ARCHITECTURES)))
+    p.add_argument("--dtype", choices=("f32", "bf16"), default="f32",
+                   help="type of the numbers written (default f32)")
+    p.add_argument("--config", metavar="JSON", help="hyperparameters, a JSON object")
+    p.add_argument("--vocab", metavar="FILE",
+                   help="vocabulary, a JSON array with one text per class, \"\" for the blank")
+    p.add_argument("--license", metavar="TEXT", help="licence of the weights")
+    p.add_argument("--source", metavar="TEXT",
+                   help="where the weights are from (default: INPUT's name and sha256)")
+    p.add_argument("--json", action="store_true", help="print the summary as JSON")
+    return p.parse_args(argv)
+
+
+def plain_text(text, option):
+    """Text from the command line as it may stand in a file: UTF-8, one line, not too long."""
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise Refusal(f"{option} is not UTF-8", EXIT_USAGE) from None
+    if size > MAX_TEXT or not text.isprintable():
+        raise Refusal(f"{option} must be one line of at most {MAX_TEXT} bytes", EXIT_USAGE)
+    return text
+
+
+def given_config(text):
+    if text is None:
+        return {}
+    try:
+        config = safetensors_io.parse_json(plain_text(text, "--config"))
+    except ValueError as e:
+        raise Refusal(f"--config is not JSON: {shown(str(e))}", EXIT_USAGE) from None
+    if not isinstance(config, dict):
+        raise Refusal("--config is not a JSON object such as '{\"frame_rate\": 25}'", EXIT_USAGE)
+    return config
+
+
+def given_vocab(path):
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(MAX_VOCAB_BYTES + 1)
+    except OSError as e:
+        raise Refusal(f"--vocab {shown(path)} cannot be read: {e.strerror}", EXIT_INPUT) from None
+    try:
+        if len(raw) > MAX_VOCAB_BYTES:
+            raise ValueError("it is too long")
+        vocab = safetensors_io.parse_json(raw.decode("utf-8"))
+        json.dumps(vocab, ensure_ascii=False).encode("utf-8")  # refuses lone surrogates
+    except ValueError as e:
+        raise Refusal(f"--vocab {shown(path)} is not JSON: {shown(str(e))}", EXIT_USAGE) from None
+    return vocab
+
+
+def settle_vocab(arch, config, vocab, option):
+    """The vocabulary to write: `vocab` where given, checked, else the network's own."""
+    if vocab is None:
+        vocab = architectures.ARCHITECTURES[arch].vocab(config)
+    if vocab is None:
+        raise Refusal(f"this {arch} has {config['classes']} classes with blank {config['blank']}: "
+                      "state their texts with --vocab", EXIT_USAGE)
+    if not isinstance(vocab, list) or any(not isinstance(v, str) for v in vocab):
+        raise Refusal(f"{option} is not a JSON array of texts", EXIT_USAGE)
+    if len(vocab) != config["classes"] or vocab[config["blank"]] != "":
+        raise Refusal(f"{option} must have {config['classes']} texts, \"\" at {config['blank']} "
+                      f"for the blank; it has {len(vocab)}", EXIT_USAGE)
+    return vocab
+
+
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def describe(args, data, kept):
+    """Licence and source: from the options, else as a viseme file had them, else the plain truth."""
+    source = kept.get("viseme.source")
+    if source is None:
+        digest = hashlib.sha256(data).hexdigest()
+        source = f"{shown(os.path.basename(args.input))}, sha256 {digest}"
+    licence = kept.get("viseme.license", "unknown")
+    return {
+        "viseme.source": plain_text(source if args.source is None else args.source, "--source"),
+        "viseme.license": plain_text(licence if args.license is None else args.license,
+                                     "--license"),
+    }
+
+
+def kept_json(kept, key):
+    """JSON from the metadata of a viseme file that is converted again; None where it has none."""
+    if key not in kept:
+        return None
+    try:
+        return safetensors_io.parse_json(kept[key])
+    except ValueError:
+        raise Refusal(f"has a damaged {key} in its metadata") from None
+
+
+def convert(args, progress):
+    """Converts as the arguments say; returns the summary."""
+    config, vocab = given_config(args.config), given_vocab(args.vocab)
+    output = args.output or os.path.splitext(args.input)[0] + ".safetensors"
+    if os.path.exists(args.input) and os.path.exists(output) and \
+            os.path.samefile(args.input, output):
+        raise Refusal("the output would replace the input: state another with -o", EXIT_USAGE)
+    data = checkpoint.open_bytes(args.input)
+    tensors, metadata, kind = checkpoint.read(data)
+    tensors = architectures.without_prefix(tensors)
+    kept = metadata if metadata.get("viseme.format") == "1" else {}
+    shapes = {n: t.shape for n, t in tensors.items()}
+    arch = args.arch or architectures.recognise(shapes.keys())
+    if kept.get("viseme.arch", arch) != arch:
+        kept = {}
+    config = architectures.settle_config(
+        arch, shapes, {**(kept_json(kept, "viseme.config") or {}), **config})
+    architectures.compare(arch, config, shapes)
+    if vocab is None:
+        vocab = kept_json(kept, "viseme.vocab")
+    vocab = settle_vocab(arch, config, vocab, "--vocab")
+    size = safetensors_io.write(
+        output, tensors, args.dtype.upper(),
+        {"viseme.format": "1", "viseme.arch": arch, "viseme.config": compact(config),
+         "viseme.vocab": compact(vocab), "viseme.created_by": CREATED_BY,
+         **describe(args, data, kept)}, progress)
+    return {"input": args.input, "kind": kind, "arch": arch, "tensors": len(tensors),
+            "parameters": sum(safetensors_io.element_count(s) for s in shapes.values()),
+            "dtype": args.dtype, "bytes": size, "output": output}
+
+
+def show_progress(done, total):
+    end = "\r\033[K" if done == total else ""
+    sys.stderr.write(f"\rconverting tensor {done} of {total}{end}")
+    sys.stderr.flush()
+
+
+def stopped(_signal, _frame):
+    raise SystemExit(143)
+
+
+def main(argv):
+    signal.signal(signal.SIGTERM, stopped)
+    args = None
+    try:
+        args = parse_arguments(argv)
+        progress = show_progress if sys.stderr.isatty() else lambda done, total: None
+        summary = convert(args, progress)
+    except Refusal as e:
+        about = f"{shown(args.input, 200)}: " if args and e.code in (EXIT_INPUT, 6) else ""
+        print(f"convert.py: {about}{e}", file=sys.stderr)
+        return e.code
+    except MemoryError:
+        print("convert.py: not enough memory", file=sys.stderr)
+        return 7
+    except KeyboardInterrupt:
+        return 130
+    if args.json:
+        print(json.dumps(summary, ensure_ascii=False))
+    else:
+        print("{arch}: {tensors} tensors, {parameters} parameters, {dtype}, {bytes} bytes, "
+              "{output}".format_map(summary))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
