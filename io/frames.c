@@ -1,0 +1,100 @@
+#include "io/frames.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "io/file.h"
+#include "io/frames_source.h"
+
+#define DEFAULT_FPS 25.0
+#define MAX_FPS     1000.0
+
+static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+
+#if !VIS_FFMPEG
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
+                                    viseme_error *err)
+{
+    (void)frames;
+    return vis_fail(err, VISEME_ERR_INPUT,
+                    "%s: this build of viseme reads PNG frames only, no video files; give a "
+                    "folder of .png files, or build with FFmpeg",
+                    path);
+}
+#endif
+
+/* What a file is follows from its first bytes, never from its name. */
+static viseme_status open_file(struct vis_frames *frames, const char *path, double fps,
+                               viseme_error *err)
+{
+    unsigned char head[sizeof png_signature];
+    uint64_t size;
+    int fd, is_png;
+    viseme_status status = vis_file_open(&fd, &size, path, err);
+
+    if (status != VISEME_OK)
+        return status;
+    is_png = pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head &&
+             memcmp(head, png_signature, sizeof head) == 0;
+    close(fd);
+    if (size == 0)
+        return vis_fail(err, VISEME_ERR_INPUT, "%s: is empty", path);
+    return is_png ? vis_frames_open_picture(frames, path, fps, err)
+                  : vis_frames_open_video(frames, path, err);
+}
+
+viseme_status vis_frames_open(struct vis_frames **out, const char *path,
+                              const struct vis_frames_options *opts, viseme_error *err)
+{
+    struct vis_frames *frames = NULL;
+    double fps = opts && opts->fps != 0 ? opts->fps : DEFAULT_FPS;
+    struct stat st;
+    viseme_status status;
+
+    *out = NULL;
+    if (!(fps > 0 && fps <= MAX_FPS))
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "fps must be above 0 and at most %g", MAX_FPS);
+    if (*path == '\0')
+        return vis_fail(err, VISEME_ERR_INPUT, "the name of the input is empty");
+    frames = calloc(1, sizeof *frames);
+    if (!frames)
+        return vis_fail_nomem(err, sizeof *frames);
+    if (stat(path, &st) == 0)
+        status = S_ISDIR(st.st_mode) ? vis_frames_open_folder(frames, path, fps, err)
+                                     : open_file(frames, path, fps, err);
+    else if (errno == ENOENT && strpbrk(path, "*?["))
+        status = vis_frames_open_glob(frames, path, fps, err);
+    else
+        status = open_file(frames, path, fps, err); /* which says what is wrong */
+    if (status != VISEME_OK) {
+        free(frames);
+        return status;
+    }
+    *out = frames;
+    return VISEME_OK;
+}
+
+void vis_frames_close(struct vis_frames *frames)
+{
+    if (frames) {
+        frames->ops->close(frames->self);
+        free(frames);
+    }
+}
+
+void vis_frames_get_info(const struct vis_frames *frames, struct vis_frames_info *info)
+{
+    frames->ops->get_info(frames->self, info);
+}
+
+viseme_status vis_frames_next(struct vis_frames *frames, viseme_image *image, double *seconds,
+                              viseme_error *err)
+{
+    memset(image, 0, sizeof *image);
+    *seconds = 0;
+    return frames->ops->next(frames->self, image, seconds, err);
+}

@@ -1,0 +1,39 @@
+/* What a stream of frames is made of: one implementation per kind of input. Internal to io. */
+#ifndef VIS_IO_FRAMES_SOURCE_H
+#define VIS_IO_FRAMES_SOURCE_H
+
+#include "io/frames.h"
+
+/* The longest side of a viseme_image. */
+#define VIS_FRAMES_MAX_SIDE 16384
+
+struct vis_frames_ops {
+    void (*get_info)(const void *self, struct vis_frames_info *info);
+    viseme_status (*next)(void *self, viseme_image *image, double *seconds, viseme_error *err);
+    void (*close)(void *self);
+};
+
+struct vis_frames {
+    const struct vis_frames_ops *ops;
+    void *self;
+};
+
+/* Each opens its kind, fills *frames and reads as far as the first picture.
+ * Status as vis_frames_open(). */
+
+/* PNG pictures: one file; those of a folder; those that a glob pattern names. */
+viseme_status vis_frames_open_picture(struct vis_frames *frames, const char *path, double fps,
+                                      viseme_error *err);
+viseme_status vis_frames_open_folder(struct vis_frames *frames, const char *path, double fps,
+                                     viseme_error *err);
+viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *pattern, double fps,
+                                   viseme_error *err);
+/* A video file, through the FFmpeg libraries. */
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
+                                    viseme_error *err);
+
+/* The order people mean when they number files: frame2 before frame10. Runs of digits compare as
+ * numbers, everything else byte by byte; names that differ only in leading zeros as strcmp(). */
+int vis_natural_compare(const char *a, const char *b);
+
+#endif
