@@ -1,12 +1,10 @@
 """Reads and writes safetensors files (docs/weights-format.md)."""
 import json
-import os
-import stat
 import struct
-import tempfile
 import zlib
 
-from errors import EXIT_OUTPUT, EXIT_USAGE, Refusal, shown
+from errors import Refusal, shown
+from output import complete_file
 from tensors import NUMPY_TYPE, StoredTensor, element_count, encode, item_size
 
 MAX_HEADER = 100_000_000
@@ -115,47 +113,17 @@ def write(path, tensors, dtype, metadata, progress=lambda done, total: None):
     viseme.crc32 is added. The file appears under its name only when it is complete. The bytes
     depend on the arguments alone. Returns the file's size."""
     order, entries = layout({n: t.shape for n, t in tensors.items()}, dict.fromkeys(tensors, dtype))
-    path = replaceable(path)
     head = header_bytes({**metadata, "viseme.crc32": "00000000"}, entries)
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".convert-", dir=os.path.dirname(path))
-        with os.fdopen(handle, "wb") as out:
-            out.write(head)
-            crc = 0
-            for done, name in enumerate(order):
-                progress(done, len(order))
-                raw = encode(name, tensors[name], dtype)
-                crc = zlib.crc32(raw, crc)
-                out.write(raw)
-            progress(len(order), len(order))
-            size = out.tell()
-            out.seek(0)
-            out.write(header_bytes({**metadata, "viseme.crc32": f"{crc:08x}"}, entries))
-        os.chmod(temporary, 0o666 & ~current_umask())
-        os.replace(temporary, path)
-        temporary = None
-        return size
-    except OSError as e:
-        raise Refusal(f"cannot write {shown(path)}: {e.strerror or e}", EXIT_OUTPUT) from None
-    finally:
-        if temporary is not None:
-            os.unlink(temporary)
-
-
-def replaceable(path):
-    """The real path to write, refused where renaming over it would destroy something."""
-    path = os.path.realpath(path)
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return path
-    if not stat.S_ISREG(mode):
-        raise Refusal(f"the output {shown(path)} exists and is not a regular file", EXIT_USAGE)
-    return path
-
-
-def current_umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with complete_file(path) as out:
+        out.write(head)
+        crc = 0
+        for done, name in enumerate(order):
+            progress(done, len(order))
+            raw = encode(name, tensors[name], dtype)
+            crc = zlib.crc32(raw, crc)
+            out.write(raw)
+        progress(len(order), len(order))
+        size = out.tell()
+        out.seek(0)
+        out.write(header_bytes({**metadata, "viseme.crc32": f"{crc:08x}"}, entries))
+    return size

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Runs a converted weights file in PyTorch, to compare viseme with.
+
+  run.py lipnet WEIGHTS.safetensors --input x.npy --output logits.npy [--threads N]
+"""
+import argparse
+import importlib
+import json
+import os
+import sys
+
+import numpy as np
+import torch
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+import checkpoint  # noqa: E402
+from errors import Refusal  # noqa: E402
+from output import complete_file  # noqa: E402
+
+
+def load(arch, path):
+    """The network `arch` in evaluation mode with the weights of the safetensors file `path`."""
+    tensors, metadata, _ = checkpoint.read(checkpoint.open_bytes(path))
+    if metadata.get("viseme.arch") != arch:
+        raise Refusal(f"holds {metadata.get('viseme.arch')}, not {arch}")
+    net = importlib.import_module(f"reference.{arch}").from_config(
+        json.loads(metadata["viseme.config"]))
+    net.load_state_dict({n: torch.from_numpy(t.f32()) for n, t in tensors.items()})
+    return net
+
+
+def run(net, x):
+    """numpy in, numpy out."""
+    with torch.no_grad():
+        return net(torch.from_numpy(np.asarray(x, np.float32))).numpy()
+
+
+def main(argv):
+    p = argparse.ArgumentParser(prog="run.py", description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("arch", metavar="NETWORK", choices=["lipnet"], help="lipnet")
+    p.add_argument("weights", metavar="WEIGHTS")
+    p.add_argument("--input", metavar="X.npy", required=True)
+    p.add_argument("--output", metavar="Y.npy", required=True)
+    p.add_argument("--threads", metavar="N", type=int, default=1)
+    args = p.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    try:
+        logits = run(load(args.arch, args.weights), np.load(args.input))
+        with complete_file(args.output) as out:
+            np.save(out, np.ascontiguousarray(logits))
+    except Refusal as e:
+        print(f"run.py: {args.weights}: {e}", file=sys.stderr)
+        return e.code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
