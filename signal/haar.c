@@ -15,9 +15,17 @@ struct node {
     int left, right;
 };
 
+/* The leaf of a tree of one or two nodes by [first node went right][second node went right]. The
+ * answers of nodes are close to coin tosses, so for these trees, which are nearly all there are,
+ * asking every node and looking the leaf up beats branching on the way down. */
+struct lookup {
+    float leaf[2][2];
+};
+
 struct vis_haar {
     struct vis_cascade *cascade;
-    struct node *node; /* [cascade->nodes], compiled for `stride` */
+    struct node *node;     /* [cascade->nodes], compiled for `stride` */
+    struct lookup *lookup; /* [cascade->trees] */
     int stride;
 
     /* The picture at the current scale: pixels, and integral images of pixels and squares, one
@@ -37,6 +45,21 @@ struct vis_haar {
     size_t windows, boxes;
 };
 
+static void fill_lookup(struct lookup *to, const struct vis_cascade *c,
+                        const struct vis_cascade_tree *tree)
+{
+    const struct vis_cascade_node *n = &c->node[tree->first_node];
+    const float *leaf = &c->leaf[tree->first_leaf];
+    for (int first = 0; first < 2; first++) {
+        for (int second = 0; second < 2; second++) {
+            int i = first ? n[0].right : n[0].left;
+            if (i > 0)
+                i = second ? n[1].right : n[1].left;
+            to->leaf[first][second] = leaf[-i];
+        }
+    }
+}
+
 viseme_status vis_haar_create(struct vis_haar **out, struct vis_cascade *cascade,
                               viseme_error *err)
 {
@@ -48,13 +71,17 @@ viseme_status vis_haar_create(struct vis_haar **out, struct vis_cascade *cascade
     }
     h->cascade = cascade;
     h->node = calloc((size_t)cascade->nodes, sizeof *h->node);
+    h->lookup = calloc((size_t)cascade->trees, sizeof *h->lookup);
     h->window = calloc(MAX_WINDOWS, sizeof *h->window);
     h->box = calloc(MAX_WINDOWS, sizeof *h->box);
     h->work = calloc(2 * MAX_WINDOWS, sizeof *h->work);
-    if (!h->node || !h->window || !h->box || !h->work) {
+    if (!h->node || !h->lookup || !h->window || !h->box || !h->work) {
         vis_haar_free(h);
         return vis_fail_nomem(err, MAX_WINDOWS * sizeof *h->window);
     }
+    for (int t = 0; t < cascade->trees; t++)
+        if (cascade->tree[t].nodes <= 2)
+            fill_lookup(&h->lookup[t], cascade, &cascade->tree[t]);
     *out = h;
     return VISEME_OK;
 }
@@ -65,6 +92,7 @@ void vis_haar_free(struct vis_haar *h)
         return;
     vis_cascade_free(h->cascade);
     free(h->node);
+    free(h->lookup);
     free(h->pixels);
     free(h->sum);
     free(h->square_sum);
@@ -247,6 +275,26 @@ static float feature_value(const struct node *n, const uint32_t *at)
     return v;
 }
 
+static float tree_value(const struct vis_haar *h, int t, const uint32_t *at, float norm)
+{
+    const struct vis_cascade_tree *tree = &h->cascade->tree[t];
+    const struct node *n = &h->node[tree->first_node];
+    int i = 0;
+    if (tree->nodes == 1) {
+        const int right = !(feature_value(n, at) * norm < n->threshold);
+        return h->lookup[t].leaf[right][0];
+    }
+    if (tree->nodes == 2) {
+        const int first = !(feature_value(&n[0], at) * norm < n[0].threshold);
+        const int second = !(feature_value(&n[1], at) * norm < n[1].threshold);
+        return h->lookup[t].leaf[first][second];
+    }
+    do {
+        i = feature_value(&n[i], at) * norm < n[i].threshold ? n[i].left : n[i].right;
+    } while (i > 0);
+    return h->cascade->leaf[tree->first_leaf - i];
+}
+
 /* Runs the stages on the window at `at`. Returns how many it passed; *weight is the sum of the
  * last one that ran. */
 static int run_stages(const struct vis_haar *h, const uint32_t *at, float norm, double *weight)
@@ -254,17 +302,9 @@ static int run_stages(const struct vis_haar *h, const uint32_t *at, float norm, 
     const struct vis_cascade *c = h->cascade;
     for (int s = 0; s < c->stages; s++) {
         const struct vis_cascade_stage *stage = &c->stage[s];
-        const struct vis_cascade_tree *tree = &c->tree[stage->first_tree];
         double sum = 0;
-        for (int t = 0; t < stage->trees; t++, tree++) {
-            const struct node *nodes = &h->node[tree->first_node];
-            int i = 0;
-            do {
-                const float v = feature_value(&nodes[i], at) * norm;
-                i = v < nodes[i].threshold ? nodes[i].left : nodes[i].right;
-            } while (i > 0);
-            sum += c->leaf[tree->first_leaf - i];
-        }
+        for (int t = 0; t < stage->trees; t++)
+            sum += tree_value(h, stage->first_tree + t, at, norm);
         *weight = sum;
         if (sum < stage->threshold - 1e-5f)
             return s;
