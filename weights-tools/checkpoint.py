@@ -79,7 +79,8 @@ def state_dict(value):
             raise Refusal("holds no state_dict; its keys are "
                           f"{listed([k for k in value if isinstance(k, str)]) or 'not texts'}")
         value = inner[0]
-    others = [k for k, v in value.items() if not isinstance(k, str) or not isinstance(v, StoredTensor)]
+    others = [k for k, v in value.items()
+              if not isinstance(k, str) or not isinstance(v, StoredTensor)]
     if others:
         raise Refusal(f"has a state_dict with {len(others)} entries that are no tensors "
                       f"({listed(map(shown, others))})")

@@ -121,7 +121,7 @@ def compact(value):
 
 
 def describe(args, data, kept):
-    """Licence and source: from the options, else as a viseme file had them, else the plain truth."""
+    """Licence and source: from the options, else as a viseme file had them, else what is known."""
     source = kept.get("viseme.source")
     if source is None:
         digest = hashlib.sha256(data).hexdigest()

@@ -83,7 +83,7 @@ class Machine:
                 return self.pop(), self.pos
             op = ops.get(code)
             if op is None:
-                raise Refusal(f"its pickle uses opcode 0x{code:02x}, which plain weights never need")
+                raise Refusal(f"its pickle uses opcode 0x{code:02x}, which weights never need")
             op(self)
 
     def step(self, n):
