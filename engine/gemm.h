@@ -1,0 +1,57 @@
+/* Matrix multiplication over a whole layer: rows addressed in place, weights packed once, work
+ * split into tasks for the thread pool. */
+#ifndef VIS_ENGINE_GEMM_H
+#define VIS_ENGINE_GEMM_H
+
+#include "engine/threads.h"
+#include "kernels/kernels.h"
+
+/* Weights of one layer, packed for one provider. */
+struct vis_gemm_weights {
+    viseme_gemm provider;
+    int k, n;    /* B is [K N] */
+    int nr;      /* columns of a panel; native only */
+    float *b;    /* native: panels [ceil(N / nr)][K][nr]; BLAS: [N K] */
+    float *bias; /* [N rounded up to nr], zeros beyond N; NULL: none */
+    size_t bytes;
+};
+
+/* Packs src[n * k + k_index[i]] as element (i, n) of B; bias [n] or NULL.
+ * Free with vis_gemm_weights_free(). Errors: VISEME_ERR_NOMEM. */
+viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
+                            viseme_gemm provider, const float *src, const float *bias,
+                            const int32_t *k_index, int k, int n, viseme_error *err);
+void vis_gemm_weights_free(struct vis_gemm_weights *weights);
+
+/* Row r of A, C and the residual, r < m, is found by splitting r over dim (the last fastest):
+ *   base + index[0] * step[0] + ... + index[3] * step[3]
+ * which addresses the pixels of an activation [N T H W C], strides and halo included. */
+enum { VIS_GEMM_AXES = 4 };
+
+struct vis_gemm_job {
+    const struct vis_gemm_weights *weights;
+    int dim[VIS_GEMM_AXES];
+    const float *a;
+    ptrdiff_t a_step[VIS_GEMM_AXES];
+    float *c;
+    ptrdiff_t c_step[VIS_GEMM_AXES];
+    const float *residual; /* NULL: none */
+    ptrdiff_t residual_step[VIS_GEMM_AXES];
+    int taps, kc; /* K = taps * kc, see struct vis_gemm_tile */
+    const ptrdiff_t *tap_offset;
+    size_t a_floats; /* distinct floats of A that all rows together read: for cache blocking */
+    enum vis_act act;
+};
+
+/* Floats of scratch memory that a run with `threads` threads wants (BLAS gathers rows). */
+size_t vis_gemm_scratch_floats(viseme_gemm provider, int m, int k, int n, int threads);
+
+/* C = act(A B + bias + residual). The bits do not depend on the number of threads.
+ * scratch: vis_gemm_scratch_floats(), 64-byte aligned. */
+void vis_gemm_run(const struct vis_kernels *kernels, const struct vis_gemm_job *job,
+                  struct vis_threads *threads, float *scratch);
+
+/* 1 when this build has OpenBLAS. */
+int vis_gemm_has_blas(void);
+
+#endif

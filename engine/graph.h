@@ -1,0 +1,173 @@
+/* The graph of a network: values and nodes, built by plain calls in order of execution.
+ *
+ * A net's build function calls the builders below with its hyperparameters; weights are found by
+ * their upstream state_dict names, shapes are inferred and checked on the spot. The first error
+ * sticks: later calls do nothing, so that a net has no error branches. */
+#ifndef VIS_ENGINE_GRAPH_H
+#define VIS_ENGINE_GRAPH_H
+
+#include "engine/threads.h"
+#include "engine/weights.h"
+#include "kernels/kernels.h"
+
+/* Axes of every value inside the engine, outermost first. */
+enum vis_axis { VIS_N, VIS_T, VIS_H, VIS_W, VIS_C, VIS_AXES };
+
+/* A value of a graph; 0 is none, and what builders return after an error. */
+typedef int vis_val;
+
+/* A float32 activation [N T H W C], channels last. Around T, H and W lies a halo of zeros as wide
+ * as its consumers pad, so that they read it without edge cases. */
+struct vis_value {
+    int dim[VIS_AXES];
+    int halo[VIS_AXES];         /* zeros on both sides; only T, H and W have one */
+    ptrdiff_t stride[VIS_AXES]; /* floats */
+    size_t floats;              /* halo included */
+    size_t offset;              /* of the first float (halo included) in the arena */
+    size_t origin;              /* of element [0 0 0 0 0] from there */
+    int first_node, last_node;  /* lifetime, in node indices */
+};
+
+struct vis_graph;
+struct vis_node;
+
+/* What a node has while it runs. */
+struct vis_run {
+    const struct vis_graph *graph;
+    const struct vis_kernels *kernels;
+    struct vis_threads *threads;
+    float *arena;
+    float *scratch; /* of the node, 64-byte aligned */
+};
+
+/* An operation: one file, one of these. */
+struct vis_op {
+    const char *kind;
+    /* After shapes, halos and strides are known: packs weights, fills node->algorithm, flop and
+     * scratch_floats. `threads` is the number that will run it. May be NULL. */
+    viseme_status (*prepare)(struct vis_graph *g, struct vis_node *node, int threads,
+                             viseme_error *err);
+    void (*run)(const struct vis_node *node, const struct vis_run *run);
+};
+
+enum { VIS_NODE_INPUTS = 2 };
+
+struct vis_node {
+    const struct vis_op *op;
+    char *name;
+    void *state; /* of the op; freed with the graph */
+    vis_val in[VIS_NODE_INPUTS], out;
+    char algorithm[48];
+    double flop; /* of the direct method */
+    size_t scratch_floats, scratch_offset;
+};
+
+/* An input or output as the original network names it and orders its axes. */
+struct vis_port {
+    char *name;
+    char axes[VIS_AXES + 1]; /* such as "NCTHW" or "NTC"; axes left out are 1 */
+    vis_val value;
+};
+
+struct vis_graph {
+    const viseme_model *model;
+    const viseme_tensor *bound; /* the caller's inputs; NULL while a model is being checked */
+    size_t bound_count;
+    viseme_status status; /* the first error */
+    viseme_error error;
+    int value_count, value_room;
+    struct vis_value *values; /* [0] is "none" */
+    int node_count, node_room;
+    struct vis_node *nodes;
+    int input_count, output_count;
+    struct vis_port inputs[8], outputs[8];
+    unsigned char *used; /* [tensors of the weights file] 1: a node asked for it */
+    size_t arena_floats;
+};
+
+/* A network: its name in viseme.arch, and how to build it. */
+struct vis_net {
+    const char *name;
+    void (*build)(struct vis_graph *g);
+};
+
+/* ---- what a net calls ------------------------------------------------------------------------ */
+
+/* An input. fixed[axis] > 0 is what that axis must be; 0 leaves it to the caller. */
+vis_val vis_input(struct vis_graph *g, const char *name, const char *axes,
+                  const int fixed[VIS_AXES]);
+void vis_output(struct vis_graph *g, const char *name, const char *axes, vis_val x);
+
+/* Convolution over T, H and W: conv1d, conv2d, conv3d and 1x1, by leaving axes at 1.
+ *   [N T H W C] -> [N T' H' W' out], T' = (T + 2 pad - k) / stride + 1
+ * Weights "<name>.weight" [out C kt kh kw] (axes of length 1 may be missing) and "<name>.bias"
+ * [out]. Fields left 0 mean k = 1, stride = 1. */
+struct vis_conv {
+    int out;
+    int k[3], stride[3], pad[3]; /* T H W */
+    enum vis_act act;
+    int no_bias;
+    vis_val residual; /* added before the activation; 0: none */
+};
+vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
+
+/* Fully connected over everything but N and T, in PyTorch's order of channel, height, width:
+ *   [N T H W C] -> [N T 1 1 out], weights "<name>.weight" [out C*H*W], "<name>.bias" [out]. */
+vis_val vis_linear(struct vis_graph *g, vis_val x, const char *name, int out);
+
+/* Maximum over windows; padding counts as minus infinity and is at most half the window. */
+struct vis_pool {
+    int k[3], stride[3], pad[3]; /* T H W; 0 in k means 1, 0 in stride means k */
+};
+vis_val vis_maxpool(struct vis_graph *g, vis_val x, struct vis_pool pool);
+
+/* One bidirectional layer of torch.nn.GRU over T: [N T H W C] -> [N T 1 1 2*units], forward then
+ * backward; features in the order of vis_linear(). Weights "<name>.weight_ih_l0" and so on. */
+vis_val vis_bigru(struct vis_graph *g, vis_val x, const char *name, int units);
+
+/* An integer of the file's viseme.config; `fallback` when it has none. Outside low .. high it is
+ * an error of the graph. */
+int vis_config_int(struct vis_graph *g, const char *key, int fallback, int low, int high);
+
+/* ---- what operations call -------------------------------------------------------------------- */
+
+/* Fails the graph unless it has failed before. */
+void vis_graph_fail(struct vis_graph *g, viseme_status status, const char *format, ...)
+    VIS_PRINTF(3, 4);
+/* Adds a node with one new value of the given shape, its state a zeroed block of `state_bytes`
+ * (NULL and 0 after an error). `name` is copied. */
+vis_val vis_graph_add(struct vis_graph *g, const struct vis_op *op, const char *name, vis_val in0,
+                      vis_val in1, const int dim[VIS_AXES], size_t state_bytes, void **state);
+/* Asks for zeros around x at least this wide. */
+void vis_graph_halo(struct vis_graph *g, vis_val x, const int halo[3]);
+/* The tensor of that name, which must have `elements` elements and, after leaving out axes of
+ * length 1, the given shape (rank axes); fails the graph otherwise. */
+const struct vis_weights_tensor *vis_graph_weight(struct vis_graph *g, const char *name,
+                                                  const int *shape, int rank);
+
+static inline const struct vis_value *vis_graph_value(const struct vis_graph *g, vis_val v)
+{
+    return &g->values[v];
+}
+/* Element [0 0 0 0 0] of a value. */
+static inline float *vis_run_data(const struct vis_run *run, vis_val v)
+{
+    const struct vis_value *value = &run->graph->values[v];
+    return run->arena + value->offset + value->origin;
+}
+
+/* ---- what models and sessions call ----------------------------------------------------------- */
+
+/* Builds the network for these inputs (NULL: any shapes that fit, to check the weights), lays
+ * out its values, packs what is not packed yet and plans the arena. `threads` will run it.
+ * Free with vis_graph_free(). */
+viseme_status vis_graph_build(struct vis_graph *g, const viseme_model *model,
+                              const viseme_tensor *inputs, size_t count, int threads,
+                              viseme_error *err);
+void vis_graph_free(struct vis_graph *g);
+
+/* plan.c: gives every value and every scratch block its place in one arena. Values whose
+ * lifetimes do not meet share memory, unless `share` is 0 (then results must not change). */
+viseme_status vis_plan(struct vis_graph *g, int share, viseme_error *err);
+
+#endif

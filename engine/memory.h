@@ -1,0 +1,13 @@
+/* Large, long-lived blocks: running memory and packed weights. */
+#ifndef VIS_ENGINE_MEMORY_H
+#define VIS_ENGINE_MEMORY_H
+
+#include <stddef.h>
+
+/* `bytes` of zeros aligned to 64 bytes, on huge pages where the system has them (first touch of
+ * 4 KiB pages is seven times slower than of 2 MiB pages); NULL when there is no memory, or for 0
+ * bytes. */
+void *vis_memory_alloc(size_t bytes);
+void vis_memory_free(void *p);
+
+#endif

@@ -1,0 +1,25 @@
+#include "nets/nets.h"
+
+#include <string.h>
+
+#include "engine/model.h"
+
+static const struct vis_net *const nets[] = { &vis_net_lipnet };
+
+const struct vis_net *vis_net_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+        if (strcmp(nets[i]->name, name) == 0)
+            return nets[i];
+    return NULL;
+}
+
+viseme_status viseme_model_open(viseme_model **out, const char *path,
+                                const viseme_model_options *opts, viseme_error *err)
+{
+    if (!path) {
+        *out = NULL;
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "a model needs the path of a weights file");
+    }
+    return vis_model_open(out, path, opts, vis_net_find, err);
+}

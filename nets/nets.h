@@ -1,0 +1,12 @@
+/* Every network that viseme knows. */
+#ifndef VIS_NETS_NETS_H
+#define VIS_NETS_NETS_H
+
+#include "engine/graph.h"
+
+extern const struct vis_net vis_net_lipnet;
+
+/* The network of that name (viseme.arch), or NULL. */
+const struct vis_net *vis_net_find(const char *name);
+
+#endif
