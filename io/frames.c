@@ -16,8 +16,7 @@
 static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
 
 #if !VIS_FFMPEG
-viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
-                                    viseme_error *err)
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path, viseme_error *err)
 {
     (void)frames;
     return vis_fail(err, VISEME_ERR_INPUT,

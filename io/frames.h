@@ -6,9 +6,9 @@
 #include "viseme.h"
 
 /* Limits on what is decoded; 0 in a field of the options means the default given here. */
-#define VIS_FRAMES_MAX_PIXELS (8192u * 8192u) /* of one picture */
-#define VIS_FRAMES_MAX_STREAMS 64             /* in one container */
-#define VIS_FRAMES_MAX_SECONDS (6 * 3600.0)   /* of video */
+#define VIS_FRAMES_MAX_PIXELS  (8192u * 8192u) /* of one picture */
+#define VIS_FRAMES_MAX_STREAMS 64              /* in one container */
+#define VIS_FRAMES_MAX_SECONDS (6 * 3600.0)    /* of video */
 
 struct vis_frames_options {
     double fps; /* of pictures, > 0; 0: 25. Ignored for video files, which state their times */

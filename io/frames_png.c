@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -243,8 +244,8 @@ viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *patter
         return VISEME_ERR_NOMEM;
     result = glob(pattern, GLOB_NOSORT, NULL, &found);
     if (result == GLOB_NOSPACE)
-        status = vis_fail(err, VISEME_ERR_NOMEM, "%s: out of memory while looking for files",
-                          pattern);
+        status =
+            vis_fail(err, VISEME_ERR_NOMEM, "%s: out of memory while looking for files", pattern);
     else if (result != 0)
         status = vis_fail(err, VISEME_ERR_INPUT, "%s: there is no file of such a name", pattern);
     for (size_t i = 0; status == VISEME_OK && i < found.gl_pathc; i++)

@@ -29,8 +29,7 @@ viseme_status vis_frames_open_folder(struct vis_frames *frames, const char *path
 viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *pattern, double fps,
                                    viseme_error *err);
 /* A video file, through the FFmpeg libraries. */
-viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
-                                    viseme_error *err);
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path, viseme_error *err);
 
 /* The order people mean when they number files: frame2 before frame10. Runs of digits compare as
  * numbers, everything else byte by byte; names that differ only in leading zeros as strcmp(). */

@@ -263,8 +263,8 @@ static viseme_status locate_header(struct cursor *c, const unsigned char *bytes,
         return vis_fail(c->err, VISEME_ERR_INPUT, "%s: is not an NPY file", c->name);
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
         return vis_fail(c->err, VISEME_ERR_INPUT,
-                        "%s: is NPY version %d.%d; 1.0, 2.0 and 3.0 can be read", c->name,
-                        bytes[6], bytes[7]);
+                        "%s: is NPY version %d.%d; 1.0, 2.0 and 3.0 can be read", c->name, bytes[6],
+                        bytes[7]);
     fixed = bytes[6] == 1 ? 10 : 12;
     if (size < fixed)
         return damaged(c, "the file ends in it");
@@ -347,11 +347,13 @@ void vis_npy_free(struct vis_npy *array)
 static size_t format_header(char *text, size_t size, int rank, const int64_t *shape)
 {
     size_t n = 10, total;
-    n += (size_t)snprintf(text + n, size - n,
-                          "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+    n +=
+        (size_t)snprintf(text + n, size - n, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
     for (int i = 0; i < rank; i++)
         n += (size_t)snprintf(text + n, size - n, "%lld%s", (long long)shape[i],
-                              rank == 1 ? "," : i + 1 < rank ? ", " : "");
+                              rank == 1      ? ","
+                              : i + 1 < rank ? ", "
+                                             : "");
     n += (size_t)snprintf(text + n, size - n, "), }");
     total = (n + 1 + 63) / 64 * 64;
     memset(text + n, ' ', total - n);

@@ -160,8 +160,7 @@ static viseme_status create_temp(struct vis_output *out, mode_t mode, int *fd, v
         if (out->slot < 0) {
             free(temp);
             return vis_fail(err, VISEME_ERR_OUTPUT,
-                            "%s: cannot be written, %d outputs are open already", out->path,
-                            SLOTS);
+                            "%s: cannot be written, %d outputs are open already", out->path, SLOTS);
         }
         out->temp = temp;
         *fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

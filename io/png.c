@@ -78,8 +78,8 @@ static int read_start(struct reader *r)
     png_read_info(r->png, r->info);
     r->width = png_get_image_width(r->png, r->info);
     r->height = png_get_image_height(r->png, r->info);
-    r->too_large = r->width > MAX_SIDE || r->height > MAX_SIDE ||
-                   r->width * r->height > r->max_pixels;
+    r->too_large =
+        r->width > MAX_SIDE || r->height > MAX_SIDE || r->width * r->height > r->max_pixels;
     if (r->too_large)
         return 0;
     set_transforms(r);
@@ -244,8 +244,8 @@ viseme_status vis_png_write(const char *path, const viseme_image *image, viseme_
     if (!w.info)
         status = vis_fail_nomem(err, sizeof w);
     else if (!write_picture(&w, stream))
-        status = vis_fail(err, VISEME_ERR_OUTPUT, "%s: the picture could not be written (%s)",
-                          path, w.reason);
+        status = vis_fail(err, VISEME_ERR_OUTPUT, "%s: the picture could not be written (%s)", path,
+                          w.reason);
     png_destroy_write_struct(&w.png, &w.info);
     if (status == VISEME_OK)
         return vis_output_commit(out, err);

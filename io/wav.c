@@ -40,8 +40,8 @@ static viseme_status parse_format(struct wav *w, const unsigned char *p, size_t 
                                   viseme_error *err)
 {
     /* What follows the format's number in the identifier of WAVE_FORMAT_EXTENSIBLE. */
-    static const unsigned char guid_tail[14] = {0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38,
-                                                0x9B, 0x71};
+    static const unsigned char guid_tail[14] = {0, 0, 0,    0, 0x10, 0,    0x80,
+                                                0, 0, 0xAA, 0, 0x38, 0x9B, 0x71};
     int known;
 
     if (size < 16)
@@ -80,8 +80,8 @@ static viseme_status parse_format(struct wav *w, const unsigned char *p, size_t 
     return VISEME_OK;
 }
 
-static viseme_status parse_data(struct wav *w, const unsigned char *p, uint32_t stated,
-                                size_t left, viseme_error *err)
+static viseme_status parse_data(struct wav *w, const unsigned char *p, uint32_t stated, size_t left,
+                                viseme_error *err)
 {
     if (w->frame_bytes == 0)
         return vis_fail(err, VISEME_ERR_INPUT,
@@ -159,8 +159,8 @@ static float load_sample(const struct wav *w, const unsigned char *p)
     }
 }
 
-viseme_status vis_wav_parse(struct vis_sound *out, const void *bytes, size_t size,
-                            const char *name, viseme_error *err)
+viseme_status vis_wav_parse(struct vis_sound *out, const void *bytes, size_t size, const char *name,
+                            viseme_error *err)
 {
     struct wav w = {.name = name};
     size_t count, sample;

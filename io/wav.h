@@ -13,8 +13,8 @@ struct vis_sound {
 /* Reads 8, 16, 24, 32-bit PCM or 32, 64-bit float WAV, WAVE_FORMAT_EXTENSIBLE included.
  * Returns VISEME_OK, VISEME_ERR_INPUT, VISEME_ERR_LIMIT or VISEME_ERR_NOMEM. */
 viseme_status vis_wav_read(struct vis_sound *out, const char *path, viseme_error *err);
-viseme_status vis_wav_parse(struct vis_sound *out, const void *bytes, size_t size,
-                            const char *name, viseme_error *err);
+viseme_status vis_wav_parse(struct vis_sound *out, const void *bytes, size_t size, const char *name,
+                            viseme_error *err);
 void vis_sound_free(struct vis_sound *sound);
 
 /* Writes 16-bit PCM through vis_output, samples clipped to [-1, 1]. */

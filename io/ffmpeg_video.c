@@ -1,0 +1,279 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+
+#include "base/error.h"
+#include "io/ffmpeg_input.h"
+#include "io/ffmpeg_scale.h"
+#include "io/frames_source.h"
+
+#define MAX_THREADS       4
+#define MAX_BAD_READS     64   /* failures in a row, before a damaged file is given up */
+#define MAX_GAP_SECONDS   10.0 /* a longer jump of a transport clock is a new clock, not a gap */
+#define FALLBACK_INTERVAL 0.04
+
+struct video {
+    struct vis_ffinput input;
+    struct vis_ffscale scale;
+    AVStream *stream;
+    AVCodecContext *decoder;
+    AVPacket *packet;
+    AVFrame *frame;
+    char *path;
+    int waiting;     /* `frame` is decoded and not given out yet */
+    int at_end;      /* the file is read to its end, the decoder is being emptied */
+    int bad_reads;   /* failures in a row */
+    int64_t decoded; /* frames so far */
+    int width, height;
+    double frame_rate;
+    double start; /* of the file by its own clock, in seconds */
+    double last;  /* time given out last */
+};
+
+static void close_video(void *self)
+{
+    struct video *v = self;
+    vis_ffscale_free(&v->scale);
+    av_frame_free(&v->frame);
+    av_packet_free(&v->packet);
+    avcodec_free_context(&v->decoder);
+    vis_ffinput_close(&v->input);
+    free(v->path);
+    free(v);
+}
+
+static void get_info(const void *self, struct vis_frames_info *info)
+{
+    const struct video *v = self;
+    double duration = v->stream->duration != AV_NOPTS_VALUE
+                          ? (double)v->stream->duration * av_q2d(v->stream->time_base)
+                      : v->input.format->duration != AV_NOPTS_VALUE
+                          ? (double)v->input.format->duration / AV_TIME_BASE
+                          : 0;
+    *info = (struct vis_frames_info){.kind = "video",
+                                     .codec = avcodec_get_name(v->stream->codecpar->codec_id),
+                                     .width = v->width,
+                                     .height = v->height,
+                                     .frame_rate = v->frame_rate,
+                                     .duration_s = duration > 0 ? duration : 0};
+}
+
+/* ---- Choosing a stream ------------------------------------------------------------------- */
+
+/* The default video stream, else the one with the most pixels; never a cover picture. All others
+ * are not read at all. */
+static viseme_status choose_stream(struct video *v, viseme_error *err)
+{
+    AVFormatContext *format = v->input.format;
+    int64_t best = -1;
+    int sound = 0, cover = 0;
+
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *st = format->streams[i];
+        int64_t score = (int64_t)st->codecpar->width * st->codecpar->height;
+        st->discard = AVDISCARD_ALL;
+        if (st->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
+            sound = 1;
+        if (st->codecpar->codec_type != AVMEDIA_TYPE_VIDEO)
+            continue;
+        if (st->disposition & AV_DISPOSITION_ATTACHED_PIC) {
+            cover = 1;
+            continue;
+        }
+        if (st->disposition & AV_DISPOSITION_DEFAULT)
+            score += INT64_C(1) << 40;
+        if (score > best) {
+            best = score;
+            v->stream = st;
+        }
+    }
+    if (v->stream) {
+        v->stream->discard = AVDISCARD_DEFAULT;
+        return VISEME_OK;
+    }
+    if (sound || cover)
+        return vis_fail(err, VISEME_ERR_INPUT,
+                        "%s: holds sound%s but no video; give the video file", v->path,
+                        cover ? " and a cover picture" : "");
+    return vis_fail(err, VISEME_ERR_INPUT,
+                    "%s: holds no video that can be recognised; it is "
+                    "damaged or incomplete",
+                    v->path);
+}
+
+static viseme_status open_decoder(struct video *v, viseme_error *err)
+{
+    const AVCodecParameters *par = v->stream->codecpar;
+    const AVCodec *codec = avcodec_find_decoder(par->codec_id);
+    const char *name = avcodec_get_name(par->codec_id);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (!codec)
+        return vis_fail(err, VISEME_ERR_INPUT,
+                        "%s: its video is coded as '%s', which this FFmpeg cannot decode; convert "
+                        "it to H.264",
+                        v->path, name);
+    if (par->width > VIS_FRAMES_MAX_SIDE || par->height > VIS_FRAMES_MAX_SIDE ||
+        (int64_t)par->width * par->height > (int64_t)VIS_FRAMES_MAX_PIXELS)
+        return vis_fail(err, VISEME_ERR_LIMIT,
+                        "%s: its frames are %d x %d pixels, above the limit of %u pixels and %d a "
+                        "side",
+                        v->path, par->width, par->height, VIS_FRAMES_MAX_PIXELS,
+                        VIS_FRAMES_MAX_SIDE);
+    v->packet = av_packet_alloc();
+    v->frame = av_frame_alloc();
+    v->decoder = avcodec_alloc_context3(codec);
+    if (!v->packet || !v->frame || !v->decoder ||
+        avcodec_parameters_to_context(v->decoder, par) < 0)
+        return vis_fail_nomem(err, sizeof *v->decoder);
+    v->decoder->pkt_timebase = v->stream->time_base;
+    v->decoder->max_pixels = VIS_FRAMES_MAX_PIXELS;
+    v->decoder->thread_count = cpus < 1 ? 1 : cpus > MAX_THREADS ? MAX_THREADS : (int)cpus;
+    if (avcodec_open2(v->decoder, codec, NULL) < 0)
+        return vis_fail(err, VISEME_ERR_INPUT, "%s: its '%s' video cannot be decoded (%s)", v->path,
+                        name, vis_fflog_error()[0] ? vis_fflog_error() : "unsupported or damaged");
+    return VISEME_OK;
+}
+
+/* ---- Decoding ---------------------------------------------------------------------------- */
+
+/* Gives the decoder the next packet, or tells it that there are no more. What it thinks of a
+ * packet does not matter here: damaged ones are lost, and the next are tried. */
+static void feed(struct video *v)
+{
+    int result = av_read_frame(v->input.format, v->packet);
+    if (result < 0) {
+        if (result == AVERROR_INVALIDDATA && ++v->bad_reads < MAX_BAD_READS)
+            return;
+        v->at_end = 1;
+        avcodec_send_packet(v->decoder, NULL);
+        return;
+    }
+    v->bad_reads = 0;
+    if (v->packet->stream_index == v->stream->index)
+        avcodec_send_packet(v->decoder, v->packet);
+    av_packet_unref(v->packet);
+}
+
+/* The next frame into v->frame; v->waiting stays 0 at the end of the stream. */
+static viseme_status decode(struct video *v, viseme_error *err)
+{
+    while (!v->waiting) {
+        int result = avcodec_receive_frame(v->decoder, v->frame);
+        if (result >= 0) {
+            if (v->frame->flags & AV_FRAME_FLAG_CORRUPT)
+                continue;
+            v->waiting = 1;
+            v->decoded++;
+        } else if (result == AVERROR(ENOMEM)) {
+            return vis_fail(err, VISEME_ERR_NOMEM, "%s: out of memory in the decoder", v->path);
+        } else if (result == AVERROR_EOF || (v->at_end && result == AVERROR(EAGAIN))) {
+            break;
+        } else if (!v->at_end) {
+            feed(v);
+        } else if (++v->bad_reads >= MAX_BAD_READS) {
+            break; /* a decoder that does not come to its end */
+        }
+    }
+    if (v->input.error)
+        return vis_fail(err, VISEME_ERR_INPUT, "%s: reading failed after %.2f s of video (%s)",
+                        v->path, v->last, strerror(v->input.error));
+    if (v->decoded == 0)
+        return vis_fail(err, VISEME_ERR_INPUT,
+                        "%s: none of its '%s' frames can be decoded; it is damaged or incomplete",
+                        v->path, avcodec_get_name(v->stream->codecpar->codec_id));
+    return VISEME_OK;
+}
+
+/* Presentation time of v->frame, from the start of the file. */
+static double time_of(struct video *v, int first)
+{
+    double interval = v->frame_rate > 0 ? 1 / v->frame_rate : FALLBACK_INTERVAL;
+    double expected = first ? 0 : v->last + interval;
+    int64_t stamp = v->frame->best_effort_timestamp;
+    double seconds;
+
+    if (stamp == AV_NOPTS_VALUE)
+        stamp = v->frame->pkt_dts;
+    if (stamp == AV_NOPTS_VALUE)
+        return expected;
+    seconds = (double)stamp * av_q2d(v->stream->time_base);
+    if (isnan(v->start))
+        v->start = seconds;
+    /* Pieces of broadcasts put together, and wrapped counters: carry on from where we are. */
+    if (!first && (v->input.format->iformat->flags & AVFMT_TS_DISCONT) &&
+        fabs(seconds - v->start - v->last) > MAX_GAP_SECONDS)
+        v->start = seconds - expected;
+    seconds -= v->start;
+    if (first)
+        return seconds > 0 ? seconds : 0;
+    return seconds > v->last ? seconds : v->last;
+}
+
+static viseme_status next_frame(void *self, viseme_image *image, double *seconds, viseme_error *err)
+{
+    struct video *v = self;
+    viseme_status status;
+
+    if (!v->waiting) {
+        status = decode(v, err);
+        if (status != VISEME_OK || !v->waiting)
+            return status;
+    }
+    v->waiting = 0;
+    v->last = time_of(v, v->decoded == 1);
+    if (v->last > VIS_FRAMES_MAX_SECONDS)
+        return vis_fail(err, VISEME_ERR_LIMIT, "%s: is longer than the limit of %g hours", v->path,
+                        VIS_FRAMES_MAX_SECONDS / 3600);
+    status = vis_ffscale_convert(&v->scale, v->frame, image, v->path, err);
+    av_frame_unref(v->frame);
+    *seconds = v->last;
+    return status;
+}
+
+static const struct vis_frames_ops video_ops = {get_info, next_frame, close_video};
+
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path, viseme_error *err)
+{
+    struct video *v = calloc(1, sizeof *v);
+    AVRational rate;
+    viseme_status status;
+
+    if (!v)
+        return vis_fail_nomem(err, sizeof *v);
+    v->input.fd = -1;
+    v->path = strdup(path);
+    if (!v->path) {
+        status = vis_fail_nomem(err, strlen(path) + 1);
+        goto fail;
+    }
+    status = vis_ffinput_open(&v->input, v->path, err);
+    if (status != VISEME_OK)
+        goto fail;
+    status = choose_stream(v, err);
+    if (status != VISEME_OK)
+        goto fail;
+    status = open_decoder(v, err);
+    if (status != VISEME_OK)
+        goto fail;
+    rate = av_guess_frame_rate(v->input.format, v->stream, NULL);
+    v->frame_rate = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+    v->start = v->input.format->start_time != AV_NOPTS_VALUE
+                   ? (double)v->input.format->start_time / AV_TIME_BASE
+                   : NAN;
+    status = decode(v, err);
+    if (status != VISEME_OK)
+        goto fail;
+    v->width = v->frame->width;
+    v->height = v->frame->height;
+    frames->ops = &video_ops;
+    frames->self = v;
+    return VISEME_OK;
+fail:
+    close_video(v);
+    return status;
+}
