@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
-# ---- options: make FFMPEG=0 BLAS=0 CC=clang SAN=address WERROR=1 -------------------------------
+# ---- options: make FFMPEG=0 BLAS=0 CC=clang SAN=address WERROR=1 V=1 (show commands) -----------
 FFMPEG ?= 1
 BLAS   ?= 1
 SAN    ?=
@@ -10,6 +10,7 @@ WERROR ?= 0
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+V      ?=
 PYTHON ?= /usr/bin/python3
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -54,12 +55,16 @@ AVX512_FLAGS := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 $(BUILD)/obj/kernels/x86/%_avx2.o:   ISA := $(AVX2_FLAGS)
 $(BUILD)/obj/kernels/x86/%_avx512.o: ISA := $(AVX512_FLAGS)
 
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo '$(1) $@')
+
 .PHONY: all
 all: $(BUILD)/viseme $(BUILD)/libviseme.a $(BUILD)/libviseme.so
 
 $(BUILD)/obj/%.o: %.c Makefile | $(BUILD)/.deps
+	$(call say,cc)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(ISA) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(ISA) -MMD -MP -c -o $@ $<
 $(BUILD)/obj/cli/version.o: CPPFLAGS += -DVIS_COMMIT='"$(COMMIT)"'
 $(BUILD)/obj/cli/version.o: $(BUILD)/commit
 $(BUILD)/commit: FORCE
@@ -73,16 +78,19 @@ $(BUILD)/.deps:
 	@$(DEPS) --check build
 	@mkdir -p $(@D) && touch $@
 
+link = $(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 $(BUILD)/libviseme.a: $(call obj,$(LIB_SRC))
-	@rm -f $@
-	ar rcs $@ $^
-$(BUILD)/libviseme.so: $(call obj,$(LIB_SRC))
-	$(CC) -shared -Wl,-soname,libviseme.so.0 -Wl,-z,defs $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS)
 $(BUILD)/libvisio.a: $(call obj,$(IO_SRC))
+$(BUILD)/%.a:
+	$(call say,ar)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
+$(BUILD)/libviseme.so: $(call obj,$(LIB_SRC))
+	$(call say,ld)
+	$(link) -shared -Wl,-soname,libviseme.so.0 -Wl,-z,defs $(LIB_LIBS)
 $(BUILD)/viseme: $(call obj,$(CLI_SRC)) $(BUILD)/libvisio.a $(BUILD)/libviseme.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(IO_LIBS) $(LIB_LIBS)
+	$(call say,ld)
+	$(link) $(IO_LIBS) $(LIB_LIBS)
 
 # ---- what people run ---------------------------------------------------------------------------
 # A second make, so that pkg-config is asked again after packages were installed.

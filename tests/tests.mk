@@ -6,13 +6,15 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libvisio.a $(BUILD)/libviseme.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(IO_LIBS) $(LIB_LIBS)
+	$(call say,ld)
+	$(link) -lcmocka $(IO_LIBS) $(LIB_LIBS)
 
 # Kernel checker: every kernel at every level against a plain loop in double.
 CHECKKERN_SRC := $(sort $(wildcard tests/checkkern/*.c))
 CHECKKERN := $(if $(CHECKKERN_SRC),$(BUILD)/checkkern)
 $(BUILD)/checkkern: $(call obj,$(CHECKKERN_SRC)) $(BUILD)/libviseme.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS)
+	$(call say,ld)
+	$(link) $(LIB_LIBS)
 
 # Fuzz targets: every tests/fuzz/fuzz_*.c has LLVMFuzzerTestOneInput. With clang they link
 # libFuzzer; tests/fuzz/replay.c gives any compiler a main() that replays files.
@@ -23,10 +25,12 @@ fuzz_libs   = $(BUILD)/libvisio.a $(BUILD)/libviseme.a
 $(BUILD)/replay/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
         $(BUILD)/obj/tests/fuzz/replay.o $(fuzz_libs)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(IO_LIBS) $(LIB_LIBS)
+	$(call say,ld)
+	$(link) $(IO_LIBS) $(LIB_LIBS)
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(fuzz_libs)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(IO_LIBS) $(LIB_LIBS)
+	$(call say,ld)
+	$(link) -fsanitize=fuzzer $(IO_LIBS) $(LIB_LIBS)
 
 .PHONY: units test-programs fuzz-programs
 .SECONDARY:

@@ -1,0 +1,168 @@
+/* The viseme side of bench/run: opens a model and runs it whenever a line on standard input asks.
+ *
+ *   bench_net MODEL INPUT THREADS SIZE...      INPUT: raw float32 of the model's only input
+ *
+ * Lines in: "run N", "output FILE", "quit". One line of JSON out for each, and one when ready. */
+#include "viseme.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+static double clock_ms(clockid_t id)
+{
+    struct timespec t;
+
+    clock_gettime(id, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static double peak_rss_mb(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}
+
+/* Reads exactly the tensor's elements; NULL when the file has fewer. */
+static float *read_floats(const char *path, size_t count)
+{
+    float *data = malloc(count * sizeof *data);
+    FILE *f = fopen(path, "rb");
+    size_t got = 0;
+
+    if (f != NULL && data != NULL)
+        got = fread(data, sizeof *data, count, f);
+    if (f != NULL)
+        fclose(f);
+    if (got == count)
+        return data;
+    free(data);
+    return NULL;
+}
+
+static viseme_status run(viseme_session *session, const viseme_tensor *input, long count,
+                         viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    double *ms = calloc((size_t)count, sizeof *ms);
+    double *cpu_ms = calloc((size_t)count, sizeof *cpu_ms);
+
+    if (ms == NULL || cpu_ms == NULL)
+        status = VISEME_ERR_NOMEM;
+    for (long i = 0; i < count && status == VISEME_OK; i++) {
+        const double start = clock_ms(CLOCK_MONOTONIC);
+        const double cpu_start = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+        status = viseme_session_run(session, input, 1, err);
+        ms[i] = clock_ms(CLOCK_MONOTONIC) - start;
+        cpu_ms[i] = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
+    }
+    if (status == VISEME_OK) {
+        printf("{\"ms\": [");
+        for (long i = 0; i < count; i++)
+            printf("%s%.4f", i ? ", " : "", ms[i]);
+        printf("], \"cpu_ms\": [");
+        for (long i = 0; i < count; i++)
+            printf("%s%.4f", i ? ", " : "", cpu_ms[i]);
+        printf("], \"peak_rss_mb\": %.1f}\n", peak_rss_mb());
+    }
+    free(ms);
+    free(cpu_ms);
+    return status;
+}
+
+static viseme_status write_output(const viseme_session *session, const char *path,
+                                  viseme_error *err)
+{
+    viseme_tensor out;
+    size_t count = 1;
+    FILE *f;
+    int ok;
+    viseme_status status =
+        viseme_session_output(session, viseme_session_output_name(session, 0), &out, err);
+
+    if (status != VISEME_OK)
+        return status;
+    for (int i = 0; i < out.rank; i++)
+        count *= (size_t)out.shape[i];
+    f = fopen(path, "wb");
+    ok = f != NULL && fwrite(out.data, sizeof *out.data, count, f) == count;
+    if (f != NULL)
+        ok &= fclose(f) == 0;
+    if (!ok)
+        return VISEME_ERR_OUTPUT;
+    printf("{\"count\": %zu}\n", count);
+    return VISEME_OK;
+}
+
+static viseme_status serve(viseme_session *session, const viseme_tensor *input, viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    char line[4096];
+
+    while (status == VISEME_OK && fgets(line, sizeof line, stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "run ", 4) == 0 && atol(line + 4) > 0)
+            status = run(session, input, atol(line + 4), err);
+        else if (strncmp(line, "output ", 7) == 0)
+            status = write_output(session, line + 7, err);
+        else
+            break;
+        fflush(stdout);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    viseme_error err = {VISEME_OK, ""};
+    viseme_status status = VISEME_ERR_ARGUMENT;
+    viseme_model *model = NULL;
+    viseme_session *session = NULL;
+    viseme_tensor input = {0};
+    float *data = NULL;
+    size_t count = 1;
+    const double base = peak_rss_mb();
+
+    if (argc < 5 || argc > 12) {
+        fprintf(stderr, "usage: bench_net MODEL INPUT THREADS SIZE...\n");
+        return 2;
+    }
+    const viseme_session_options options = {.threads = atoi(argv[3])};
+    input.rank = argc - 4;
+    for (int i = 0; i < input.rank; i++) {
+        input.shape[i] = atoll(argv[4 + i]);
+        count *= (size_t)input.shape[i];
+    }
+    data = read_floats(argv[2], count);
+    if (data == NULL) {
+        fprintf(stderr, "bench_net: cannot read %zu floats from %s\n", count, argv[2]);
+        goto done;
+    }
+    status = viseme_model_open(&model, argv[1], NULL, &err);
+    if (status == VISEME_OK)
+        status = viseme_session_open(&session, model, &options, &err);
+    if (status != VISEME_OK)
+        goto done;
+    input.name = viseme_session_input_name(session, 0);
+    input.data = data;
+    status = viseme_session_run(session, &input, 1, &err);
+    if (status != VISEME_OK)
+        goto done;
+    printf("{\"engine\": \"viseme\", \"version\": \"%s\", \"info\": \"%s kernels\", "
+           "\"base_rss_mb\": %.1f}\n",
+           viseme_version(), viseme_cpu_name(viseme_model_cpu(model)), base);
+    fflush(stdout);
+    status = serve(session, &input, &err);
+
+done:
+    if (status != VISEME_OK)
+        fprintf(stderr, "bench_net: status %d: %s\n", (int)status, err.message);
+    viseme_session_close(session);
+    viseme_model_close(model);
+    free(data);
+    return status == VISEME_OK ? 0 : 1;
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""The PyTorch side of bench/run: our own definition of the network, run when a line asks.
+
+    worker_torch.py NETWORK INPUT THREADS
+
+Lines in: "run N", "output FILE", "quit". One line of JSON out for each, and one when ready.
+"""
+import json
+import resource
+import sys
+import time
+
+
+def peak_rss_mb():
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def answer(**values):
+    print(json.dumps(values), flush=True)
+
+
+def main():
+    name, path, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    import numpy as np
+    import torch
+
+    import networks
+
+    torch.set_num_threads(threads)
+    base = peak_rss_mb()
+    network = networks.NETWORKS[name]
+    model = networks.build_torch(network)
+    x = torch.from_numpy(np.fromfile(path, np.float32).reshape(network.input_shape))
+    with torch.inference_mode():
+        y = model(x)
+        answer(engine="PyTorch", version=torch.__version__, base_rss_mb=base,
+               info="MKL-DNN " + ("on" if torch.backends.mkldnn.is_available() else "off"))
+        for line in sys.stdin:
+            command, _, argument = line.strip().partition(" ")
+            if command == "run":
+                ms, cpu_ms = [], []
+                for _ in range(int(argument)):
+                    start, cpu_start = time.perf_counter(), time.process_time()
+                    y = model(x)
+                    ms.append((time.perf_counter() - start) * 1e3)
+                    cpu_ms.append((time.process_time() - cpu_start) * 1e3)
+                answer(ms=ms, cpu_ms=cpu_ms, peak_rss_mb=peak_rss_mb())
+            elif command == "output":
+                y.contiguous().numpy().tofile(argument)
+                answer(count=y.numel())
+            else:
+                break
+
+
+if __name__ == "__main__":
+    main()
