@@ -142,7 +142,7 @@ typedef struct viseme_weights viseme_weights;
 /** One tensor of a weights file. */
 typedef struct viseme_weights_tensor {
     const char *name;  /**< its upstream state_dict name */
-    const char *dtype; /**< "F32", "F16", "BF16" or "I8" */
+    const char *dtype; /**< "F32", "F16" or "BF16" */
     int rank;          /**< 0 to 8 */
     int64_t shape[8];
     uint64_t bytes;
@@ -368,6 +368,9 @@ VISEME_API const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader
  *  live as long as the reader. Either pointer may be NULL. */
 VISEME_API const float *viseme_reader_logits(const viseme_reader *reader, int64_t *frames,
                                              int *classes);
+/** The session that runs the reader's network, for viseme_session_profile() and the like: its
+ *  last run is the last window that was read. It belongs to the reader and lives as long. */
+VISEME_API const viseme_session *viseme_reader_session(const viseme_reader *reader);
 VISEME_API void viseme_reader_get_stats(const viseme_reader *reader, viseme_reader_stats *stats);
 
 #ifdef __cplusplus

@@ -1,0 +1,337 @@
+/* The task behind `viseme read`: frames -> mouth crops -> emissions -> text.
+ *
+ * A clip of up to WINDOW crops is read in one piece, as the network was trained. A longer one is
+ * read in windows that overlap by 2 * MARGIN crops; of each, the MARGIN crops next to a cut are
+ * dropped, because there the recurrent layers have not seen what comes before or after. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/model.h"
+#include "nets/ctc.h"
+
+enum { WINDOW = 300, MARGIN = 40, CROP_WIDTH = 128, CROP_HEIGHT = 64 };
+enum { CROP_BYTES = CROP_WIDTH * CROP_HEIGHT * 3 };
+
+struct viseme_reader {
+    const viseme_model *model;
+    viseme_session *session;
+    viseme_cropper *cropper;
+    int beam, nbest, blank, classes;
+    double rate;
+    enum { NOTHING, FRAMES, CROPS, FINISHED } state;
+    uint8_t *crops;  /* [WINDOW H W 3] */
+    float *input;    /* [1 3 T H W] */
+    int count;       /* crops in the buffer */
+    int cut;         /* crops at its start that another window has read already */
+    float *logits;   /* [logit_rows classes] */
+    int64_t logit_rows, logit_room;
+    viseme_hypothesis *best;
+    size_t best_count;
+    viseme_reader_stats stats;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static viseme_status check_model(viseme_reader *r, viseme_error *err)
+{
+    const viseme_weights *w = vis_model_weights(r->model);
+    const char *file = vis_weights_name(w), *arch = vis_model_net(r->model)->name;
+    const json_t *config = vis_model_config(r->model);
+    const json_t *blank = json_object_get(config, "blank");
+    const json_t *rate = json_object_get(config, "frame_rate");
+    const struct vis_graph *probe = vis_model_probe(r->model);
+    if (strcmp(arch, "lipnet") != 0)
+        return vis_fail(err, VISEME_ERR_MODEL, "%s: a %s network does not read lips; give the "
+                        "weights of a lipnet", file, arch);
+    r->classes = vis_graph_value(probe, probe->outputs[0].value)->dim[VIS_C];
+    int words;
+    if (!vis_model_vocab(r->model, &words) || words != r->classes)
+        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.vocab has %d entries, the network has "
+                        "%d classes; convert the weights again", file, words, r->classes);
+    if (blank && (!json_is_integer(blank) || json_integer_value(blank) < 0 ||
+                  json_integer_value(blank) >= r->classes))
+        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"blank\" is not a class", file);
+    if (rate && (!json_is_number(rate) || !(json_number_value(rate) >= 1) ||
+                 !(json_number_value(rate) <= 1000)))
+        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"frame_rate\" is not from 1 to "
+                        "1000", file);
+    r->blank = (int)json_integer_value(blank);
+    if (r->rate == 0)
+        r->rate = rate ? json_number_value(rate) : 25;
+    return VISEME_OK;
+}
+
+viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
+                                 const viseme_reader_options *opts, viseme_error *err)
+{
+    static const viseme_reader_options none = { .beam = 0 };
+    viseme_status status = VISEME_OK;
+    *out = NULL;
+    if (!opts)
+        opts = &none;
+    if (!model)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "a reader needs a model");
+    if (opts->beam < 0 || opts->beam > 1000)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "a beam of %d; 1 to 1000 are possible",
+                        opts->beam);
+    if (opts->nbest < 0 || opts->nbest > (opts->beam ? opts->beam : 1))
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "%d readings asked for from a beam of %d; ask "
+                        "for a wider beam", opts->nbest, opts->beam ? opts->beam : 1);
+    viseme_reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return vis_fail_nomem(err, sizeof *r);
+    r->model = model;
+    r->beam = opts->beam;
+    r->nbest = opts->nbest ? opts->nbest : 1;
+    r->rate = opts->crop.rate;
+    viseme_session_options session = { .threads = opts->threads };
+    viseme_crop_options crop = opts->crop;
+    status = check_model(r, err);
+    crop.rate = r->rate;
+    if (status == VISEME_OK && crop.cascade_xml) /* without one the reader takes crops only */
+        status = viseme_cropper_open(&r->cropper, &crop, err);
+    if (status == VISEME_OK)
+        status = viseme_session_open(&r->session, model, &session, err);
+    if (status == VISEME_OK) {
+        r->crops = malloc((size_t)WINDOW * CROP_BYTES);
+        r->input = malloc((size_t)WINDOW * CROP_BYTES * sizeof *r->input);
+        if (!r->crops || !r->input)
+            status = vis_fail_nomem(err, (size_t)WINDOW * CROP_BYTES * 5);
+    }
+    if (status != VISEME_OK) {
+        viseme_reader_close(r);
+        return status;
+    }
+    *out = r;
+    return VISEME_OK;
+}
+
+void viseme_reader_close(viseme_reader *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->best_count; i++)
+        free((char *)r->best[i].text);
+    free(r->best);
+    free(r->logits);
+    free(r->input);
+    free(r->crops);
+    viseme_session_close(r->session);
+    viseme_cropper_close(r->cropper);
+    free(r);
+}
+
+/* Crops [T H W 3] bytes -> the network's input [1 3 T H W] / 255. */
+static void fill_input(viseme_reader *r)
+{
+    float value[256];
+    size_t plane = CROP_WIDTH * CROP_HEIGHT, channel = (size_t)r->count * plane;
+    for (int i = 0; i < 256; i++)
+        value[i] = (float)i / 255.0f;
+    for (int t = 0; t < r->count; t++) {
+        const uint8_t *src = r->crops + (size_t)t * CROP_BYTES;
+        float *dst = r->input + (size_t)t * plane;
+        for (size_t i = 0; i < plane; i++)
+            for (size_t c = 0; c < 3; c++)
+                dst[c * channel + i] = value[src[3 * i + c]];
+    }
+}
+
+static viseme_status keep_logits(viseme_reader *r, const float *rows, int count, viseme_error *err)
+{
+    size_t row = (size_t)r->classes;
+    if (r->logit_rows + count > r->logit_room) {
+        int64_t room = 2 * (r->logit_rows + count);
+        float *p = realloc(r->logits, (size_t)room * row * sizeof *p);
+        if (!p)
+            return vis_fail_nomem(err, (size_t)room * row * sizeof *p);
+        r->logits = p;
+        r->logit_room = room;
+    }
+    memcpy(r->logits + (size_t)r->logit_rows * row, rows, (size_t)count * row * sizeof *rows);
+    r->logit_rows += count;
+    return VISEME_OK;
+}
+
+/* Reads the buffered crops; keeps what lies between the cuts. */
+static viseme_status read_window(viseme_reader *r, int last, viseme_error *err)
+{
+    double start = now();
+    viseme_tensor x = { .name = "x", .rank = 5, .data = r->input,
+                        .shape = { 1, 3, r->count, CROP_HEIGHT, CROP_WIDTH } }, logits;
+    fill_input(r);
+    viseme_status status = viseme_session_run(r->session, &x, 1, err);
+    if (status == VISEME_OK)
+        status = viseme_session_output(r->session, "logits", &logits, err);
+    if (status == VISEME_OK) {
+        int end = last ? r->count : r->count - MARGIN;
+        status = keep_logits(r, logits.data + (size_t)r->cut * (size_t)r->classes, end - r->cut,
+                             err);
+        if (!last) { /* what the next window begins with */
+            memmove(r->crops, r->crops + (size_t)(r->count - 2 * MARGIN) * CROP_BYTES,
+                    (size_t)2 * MARGIN * CROP_BYTES);
+            r->count = 2 * MARGIN;
+            r->cut = MARGIN;
+        }
+    }
+    r->stats.net_seconds += now() - start;
+    return status;
+}
+
+static viseme_status add_crop(viseme_reader *r, const viseme_image *crop, viseme_error *err)
+{
+    if (r->count == WINDOW) {
+        viseme_status status = read_window(r, 0, err);
+        if (status != VISEME_OK)
+            return status;
+    }
+    uint8_t *dst = r->crops + (size_t)r->count * CROP_BYTES;
+    for (int y = 0; y < CROP_HEIGHT; y++, dst += 3 * CROP_WIDTH) {
+        const uint8_t *src = crop->data + y * crop->stride;
+        memcpy(dst, src, 3 * CROP_WIDTH);
+        if (crop->format == VISEME_RGB24)
+            for (int x = 0; x < CROP_WIDTH; x++) {
+                dst[3 * x] = src[3 * x + 2];
+                dst[3 * x + 2] = src[3 * x];
+            }
+    }
+    r->count++;
+    r->stats.crops++;
+    return VISEME_OK;
+}
+
+static viseme_status take_crops(viseme_reader *r, viseme_error *err)
+{
+    viseme_crop crop;
+    viseme_status status = VISEME_OK;
+    while (status == VISEME_OK && viseme_cropper_next(r->cropper, &crop)) {
+        viseme_image image = { crop.bgr, crop.width, crop.height, 3 * (ptrdiff_t)crop.width,
+                               VISEME_BGR24 };
+        r->stats.crops_held += crop.held;
+        status = add_crop(r, &image, err);
+    }
+    return status;
+}
+
+viseme_status viseme_reader_push(viseme_reader *r, const viseme_image *frame, double seconds,
+                                 viseme_error *err)
+{
+    if (!r->cropper)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "a reader opened without a face cascade takes "
+                        "crops, not frames");
+    if (r->state != NOTHING && r->state != FRAMES)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, r->state == CROPS ? "a reader takes frames or "
+                        "crops, not both" : "the reader has finished; open another one");
+    r->state = FRAMES;
+    double start = now();
+    viseme_status status = viseme_cropper_push(r->cropper, frame, seconds, err);
+    r->stats.face_seconds += now() - start;
+    if (status != VISEME_OK)
+        return status;
+    r->stats.frames++;
+    return take_crops(r, err);
+}
+
+viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop,
+                                      viseme_error *err)
+{
+    if (r->state != NOTHING && r->state != CROPS)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, r->state == FRAMES ? "a reader takes frames or "
+                        "crops, not both" : "the reader has finished; open another one");
+    if (!crop || !crop->data || crop->width != CROP_WIDTH || crop->height != CROP_HEIGHT ||
+        (crop->format != VISEME_BGR24 && crop->format != VISEME_RGB24))
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "a crop has %d x %d pixels (height x width) of "
+                        "3 bytes", CROP_HEIGHT, CROP_WIDTH);
+    r->state = CROPS;
+    r->stats.frames++;
+    return add_crop(r, crop, err);
+}
+
+static viseme_status decode(viseme_reader *r, viseme_error *err)
+{
+    struct vis_ctc_result found = { 0 };
+    size_t row = (size_t)r->classes;
+    const struct vis_kernels *kernels = vis_model_kernels(r->model);
+    int words;
+    const char *const *vocab = vis_model_vocab(r->model, &words);
+    float *logp = malloc((size_t)r->logit_rows * row * sizeof *logp);
+    if (!logp)
+        return vis_fail_nomem(err, (size_t)r->logit_rows * row * sizeof *logp);
+    for (int64_t t = 0; t < r->logit_rows; t++)
+        kernels->log_softmax_f32(logp + (size_t)t * row, r->logits + (size_t)t * row, r->classes);
+    viseme_status status =
+        r->beam > 1 ? vis_ctc_beam(&found, logp, (int)r->logit_rows, r->classes, r->blank, r->beam,
+                                   r->nbest, err)
+                    : vis_ctc_greedy(&found, logp, (int)r->logit_rows, r->classes, r->blank, err);
+    if (status == VISEME_OK) {
+        r->best = calloc((size_t)found.count + 1, sizeof *r->best);
+        if (!r->best)
+            status = vis_fail_nomem(err, (size_t)found.count * sizeof *r->best);
+    }
+    for (int i = 0; i < found.count && status == VISEME_OK; i++) {
+        char *text;
+        status = vis_ctc_text(&text, &found.best[i], vocab, err);
+        if (status == VISEME_OK)
+            r->best[r->best_count++] =
+                (viseme_hypothesis){ text, found.best[i].log_probability };
+    }
+    vis_ctc_free(&found);
+    free(logp);
+    return status;
+}
+
+viseme_status viseme_reader_finish(viseme_reader *r, viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    if (r->state == FINISHED)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "the reader has finished; open another one");
+    if (r->state == FRAMES) {
+        double start = now();
+        status = viseme_cropper_finish(r->cropper, err);
+        r->stats.face_seconds += now() - start;
+        if (status == VISEME_OK)
+            status = take_crops(r, err);
+    }
+    r->state = FINISHED;
+    if (status != VISEME_OK)
+        return status;
+    if (r->count == 0)
+        return vis_fail(err, VISEME_ERR_INPUT, "there is no frame to read");
+    status = read_window(r, 1, err);
+    double start = now();
+    if (status == VISEME_OK)
+        status = decode(r, err);
+    r->stats.decode_seconds = now() - start;
+    r->stats.duration_s = (double)r->stats.crops / r->rate;
+    return status;
+}
+
+const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader *r, size_t i)
+{
+    return i < r->best_count ? &r->best[i] : NULL;
+}
+
+const float *viseme_reader_logits(const viseme_reader *r, int64_t *frames, int *classes)
+{
+    if (frames)
+        *frames = r->logit_rows;
+    if (classes)
+        *classes = r->classes;
+    return r->logits;
+}
+
+const viseme_session *viseme_reader_session(const viseme_reader *r)
+{
+    return r->session;
+}
+
+void viseme_reader_get_stats(const viseme_reader *r, viseme_reader_stats *stats)
+{
+    *stats = r->stats;
+}
