@@ -10,7 +10,9 @@ typedef float vec4 __attribute__((vector_size(16)));
 static float fma_loop_c(long rounds)
 {
     const vec4 a = {0.5f, 0.5f, 0.5f, 0.5f}, b = {1.0f, 1.0f, 1.0f, 1.0f};
-    vec4 s[CHAINS] = {{0}};
+    vec4 s[CHAINS];
+    for (int i = 0; i < CHAINS; i++) /* all different, or a compiler keeps one chain */
+        s[i] = (vec4){(float)i, 1.0f, 2.0f, 3.0f};
     for (long r = 0; r < rounds; r++)
         for (int repeat = 0; repeat < 3; repeat++)
             for (int i = 0; i < CHAINS; i++)
