@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "io/file.h"
-#include "io/frames.h"
+#include "io/frames_source.h"
 
 /* The kinds of file that are read, by the names of FFmpeg's demuxers: containers and elementary
  * streams that people's videos come in, each of which is one file whole in itself. What is left
@@ -22,7 +22,7 @@
  * rare enough that reading it is not worth its history of defects. */
 static const char allowed_kinds[] =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg,mxf,gxf,nut,"
-    "ivf,obu,av1,h261,h263,h264,hevc,m4v,vc1,cavsvideo,dirac,mjpeg,dv,gif,apng,rm,wtv,"
+    "ivf,obu,av1,h261,h263,h264,hevc,m4v,vc1,cavsvideo,dirac,dv,gif,rm,wtv,"
     "yuv4mpegpipe";
 /* Sound alone, so that it can be told from rubbish; there is no picture to be had from these. */
 static const char sound_kinds[] = "wav,mp3,flac,aac,ac3,eac3,aiff,au,amr,w64,caf,ape,wv,dts,tta";
@@ -177,6 +177,9 @@ static viseme_status find_kind(struct vis_ffinput *in, const AVInputFormat **kin
         return vis_fail(err, VISEME_ERR_INPUT,
                         "%s: is a list of files (%s), not a video; give the video file itself",
                         in->path, (*kind)->name);
+    if (strstr((*kind)->name, "_pipe")) /* as FFmpeg calls its readers of single pictures */
+        return vis_fail(err, VISEME_ERR_INPUT,
+                        "%s: is a picture, not a video; pictures are read as PNG only", in->path);
     return vis_fail(err, VISEME_ERR_INPUT,
                     "%s: is a file of the kind '%s', which viseme does not read; convert it to "
                     "MP4 or Matroska",
@@ -206,9 +209,20 @@ static int examine_streams(AVFormatContext *format)
 static viseme_status check_limits(const struct vis_ffinput *in, viseme_error *err)
 {
     const AVFormatContext *format = in->format;
+
     if (format->nb_streams > VIS_FRAMES_MAX_STREAMS)
         return vis_fail(err, VISEME_ERR_LIMIT, "%s: holds more than %d streams", in->path,
                         VIS_FRAMES_MAX_STREAMS);
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        const AVCodecParameters *par = format->streams[i]->codecpar;
+        if (par->width > VIS_FRAMES_MAX_SIDE || par->height > VIS_FRAMES_MAX_SIDE ||
+            (int64_t)par->width * par->height > (int64_t)VIS_FRAMES_MAX_PIXELS)
+            return vis_fail(err, VISEME_ERR_LIMIT,
+                            "%s: its frames are %d x %d pixels, above the limit of %u pixels and "
+                            "%d a side",
+                            in->path, par->width, par->height, VIS_FRAMES_MAX_PIXELS,
+                            VIS_FRAMES_MAX_SIDE);
+    }
     if (format->duration != AV_NOPTS_VALUE &&
         (double)format->duration / AV_TIME_BASE > VIS_FRAMES_MAX_SECONDS)
         return vis_fail(err, VISEME_ERR_LIMIT,
@@ -269,7 +283,7 @@ viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_
     in->format->format_whitelist = av_strdup(allowed_kinds);
     result = avformat_open_input(&in->format, "", kind, NULL); /* frees the context if it fails */
     if (result < 0) {
-        status = fail_container(in, kind->name, result, err);
+        status = fail_container(in, kind->long_name, result, err);
         goto fail;
     }
     status = check_limits(in, err);
@@ -277,7 +291,7 @@ viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_
         goto fail;
     result = examine_streams(in->format);
     if (result < 0) {
-        status = fail_container(in, kind->name, result, err);
+        status = fail_container(in, kind->long_name, result, err);
         goto fail;
     }
     status = check_limits(in, err);

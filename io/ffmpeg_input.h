@@ -19,7 +19,7 @@ struct vis_ffinput {
 
 /* Opens a regular file as a container: its kind is found from its content among those of an
  * allow-list, and its streams are examined. On failure everything is released again.
- * Returns VISEME_OK, VISEME_ERR_INPUT, VISEME_ERR_LIMIT (streams, duration) or
+ * Returns VISEME_OK, VISEME_ERR_INPUT, VISEME_ERR_LIMIT (streams, pixels, duration) or
  * VISEME_ERR_NOMEM. */
 viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_error *err);
 void vis_ffinput_close(struct vis_ffinput *in);

@@ -117,13 +117,6 @@ static viseme_status open_decoder(struct video *v, viseme_error *err)
                         "%s: its video is coded as '%s', which this FFmpeg cannot decode; convert "
                         "it to H.264",
                         v->path, name);
-    if (par->width > VIS_FRAMES_MAX_SIDE || par->height > VIS_FRAMES_MAX_SIDE ||
-        (int64_t)par->width * par->height > (int64_t)VIS_FRAMES_MAX_PIXELS)
-        return vis_fail(err, VISEME_ERR_LIMIT,
-                        "%s: its frames are %d x %d pixels, above the limit of %u pixels and %d a "
-                        "side",
-                        v->path, par->width, par->height, VIS_FRAMES_MAX_PIXELS,
-                        VIS_FRAMES_MAX_SIDE);
     v->packet = av_packet_alloc();
     v->frame = av_frame_alloc();
     v->decoder = avcodec_alloc_context3(codec);
