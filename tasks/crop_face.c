@@ -1,0 +1,373 @@
+#include "tasks/crop_face.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "signal/haar.h"
+#include "signal/track.h"
+
+enum {
+    SEARCH_SIDE = 640,  /* pixels of the longer side of the picture searched as a whole */
+    SEARCH_FACE = 40,   /* pixels of the narrowest face in it */
+    NEAR_FACE = 160,    /* pixels of the face at most in the part that is followed */
+    FIND_NEIGHBORS = 5, /* to believe in a new face */
+    KEEP_NEIGHBORS = 2, /* to confirm one that is followed */
+    PATCH_COLUMNS = 48, /* the part of the face that is followed */
+    PATCH_ROWS = 32,
+    EAGER = 6,          /* detections in a row when a face is new */
+    EVERY = 8,          /* frames between detections later */
+    MEMORY = 12,        /* detections that the box is averaged over */
+    MISSES = 10         /* detections that may fail in a row while the tracker is content */
+};
+
+#define SEARCH_STEP 1.1
+#define NEAR_STEP 1.05
+#define SEARCH_SECONDS 0.2
+#define NEAR_MARGIN 0.5   /* of the box's width, around it */
+#define NEAR_SIZE 1.3     /* how much larger or smaller a confirmed face may be */
+#define NEAR_SHIFT 0.3    /* of the box's width: how far off a confirmed face may be */
+#define MIN_QUALITY 0.6   /* below, what is there is not the face that was learned */
+#define GOOD_QUALITY 0.85 /* below, learn it anew when the detector confirms it */
+
+/* Eyes and nose, the part that talking moves least: width and centre in the box. */
+#define PATCH_WIDTH 0.66
+#define PATCH_X 0.5
+#define PATCH_Y 0.45
+
+struct vis_follow {
+    struct vis_haar *haar;
+    struct vis_track *track;
+    double aspect;
+    int frame_width, frame_height;
+    uint8_t *gray; /* the part of the frame in use */
+    size_t gray_bytes;
+
+    int following;
+    int known;             /* there was a face at `pose`: look there first */
+    int64_t run;
+    struct vis_patch patch;    /* where the tracker is, in pixels of the frame */
+    struct vis_face_pose box;  /* the box relative to the patch: shift in widths, and width */
+    struct vis_face_pose pose; /* the box in the frame */
+    int detections, misses, frames_until_detection;
+    double next_search; /* when the whole frame may be searched again */
+};
+
+viseme_status vis_follow_create(struct vis_follow **out, struct vis_cascade *cascade,
+                                viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    struct vis_follow *f = calloc(1, sizeof *f);
+    *out = NULL;
+    if (!f) {
+        vis_cascade_free(cascade);
+        return vis_fail_nomem(err, sizeof *f);
+    }
+    f->aspect = (double)cascade->height / cascade->width;
+    f->next_search = -HUGE_VAL;
+    status = vis_haar_create(&f->haar, cascade, err);
+    if (status == VISEME_OK)
+        status = vis_track_create(&f->track, PATCH_COLUMNS, PATCH_ROWS, err);
+    if (status != VISEME_OK) {
+        vis_follow_free(f);
+        return status;
+    }
+    *out = f;
+    return VISEME_OK;
+}
+
+void vis_follow_free(struct vis_follow *f)
+{
+    if (!f)
+        return;
+    vis_haar_free(f->haar);
+    vis_track_free(f->track);
+    free(f->gray);
+    free(f);
+}
+
+double vis_follow_aspect(const struct vis_follow *f)
+{
+    return f->aspect;
+}
+
+/* ---- Parts of the frame in grey ----------------------------------------------------------------- */
+
+/* A part of the frame, reduced: a point (x, y) of it is (x, y) * factor + (left, top) in the
+ * frame. */
+struct part {
+    struct vis_gray picture;
+    int left, top, factor;
+};
+
+static viseme_status make_part(struct vis_follow *f, const viseme_image *frame,
+                               const struct vis_rect *area, int factor, struct part *out,
+                               viseme_error *err)
+{
+    const int width = area->width / factor, height = area->height / factor;
+    const size_t bytes = (size_t)width * (size_t)height;
+    if (bytes > f->gray_bytes) {
+        free(f->gray);
+        f->gray_bytes = 0;
+        f->gray = malloc(bytes);
+        if (!f->gray)
+            return vis_fail_nomem(err, bytes);
+        f->gray_bytes = bytes;
+    }
+    vis_gray_reduce(frame, area, factor, f->gray);
+    *out = (struct part){{f->gray, width, height, (size_t)width}, area->x, area->y, factor};
+    return VISEME_OK;
+}
+
+static viseme_status whole_part(struct vis_follow *f, const viseme_image *frame, struct part *out,
+                                viseme_error *err)
+{
+    const struct vis_rect all = {0, 0, frame->width, frame->height};
+    const int shorter = frame->width < frame->height ? frame->width : frame->height;
+    const int longer = frame->width < frame->height ? frame->height : frame->width;
+    int factor = (longer + SEARCH_SIDE - 1) / SEARCH_SIDE;
+    if (factor > shorter)
+        factor = shorter;
+    return make_part(f, frame, &all, factor, out, err);
+}
+
+/* The surroundings of a pose; *out has no picture when they are outside of the frame. */
+static viseme_status near_part(struct vis_follow *f, const viseme_image *frame,
+                               const struct vis_face_pose *pose, struct part *out,
+                               viseme_error *err)
+{
+    const double half_width = pose->width * (0.5 + NEAR_MARGIN);
+    const double half_height = pose->width * (f->aspect * 0.5 + NEAR_MARGIN);
+    const int factor = 1 + (int)((pose->width - 1) / NEAR_FACE);
+    const int left = (int)fmax(0, floor(pose->x - half_width));
+    const int top = (int)fmax(0, floor(pose->y - half_height));
+    const int right = (int)fmin(frame->width, ceil(pose->x + half_width));
+    const int bottom = (int)fmin(frame->height, ceil(pose->y + half_height));
+    const struct vis_rect area = {left, top, right - left, bottom - top};
+    *out = (struct part){{NULL, 0, 0, 0}, 0, 0, 1};
+    if (area.width < factor || area.height < factor)
+        return VISEME_OK;
+    return make_part(f, frame, &area, factor, out, err);
+}
+
+static struct vis_patch to_part(const struct part *part, const struct vis_patch *p)
+{
+    return (struct vis_patch){(p->x - part->left) / part->factor, (p->y - part->top) / part->factor,
+                              p->width / part->factor};
+}
+
+static struct vis_patch from_part(const struct part *part, const struct vis_patch *p)
+{
+    return (struct vis_patch){p->x * part->factor + part->left, p->y * part->factor + part->top,
+                              p->width * part->factor};
+}
+
+static struct vis_face_pose pose_of(const struct part *part, const struct vis_rect *box)
+{
+    return (struct vis_face_pose){(box->x + box->width * 0.5) * part->factor + part->left,
+                                  (box->y + box->height * 0.5) * part->factor + part->top,
+                                  (double)box->width * part->factor};
+}
+
+/* ---- Detection ---------------------------------------------------------------------------------- */
+
+/* The largest face of the whole frame. */
+static viseme_status detect_anywhere(struct vis_follow *f, const struct part *part,
+                                     struct vis_face_pose *out, int *neighbors, viseme_error *err)
+{
+    const struct vis_gray *g = &part->picture;
+    const struct vis_haar_options o = {.scale_factor = SEARCH_STEP,
+                                       .min_neighbors = FIND_NEIGHBORS,
+                                       .min_width = SEARCH_FACE,
+                                       .min_height = (int)(SEARCH_FACE * f->aspect)};
+    size_t count = 0;
+    int largest = 0;
+    viseme_status status =
+        vis_haar_detect(f->haar, g->data, g->width, g->height, g->stride, NULL, &o, err);
+    const struct vis_haar_box *boxes = vis_haar_boxes(f->haar, &count);
+    *neighbors = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (boxes[i].box.width > largest) {
+            largest = boxes[i].box.width;
+            *out = pose_of(part, &boxes[i].box);
+            *neighbors = boxes[i].neighbors;
+        }
+    }
+    return status;
+}
+
+/* The best founded face near a pose and of about its size. */
+static viseme_status detect_near(struct vis_follow *f, const struct part *part,
+                                 const struct vis_face_pose *pose, struct vis_face_pose *out,
+                                 int *neighbors, viseme_error *err)
+{
+    const struct vis_gray *g = &part->picture;
+    const double width = pose->width / part->factor;
+    const struct vis_haar_options o = {.scale_factor = NEAR_STEP,
+                                       .min_neighbors = KEEP_NEIGHBORS,
+                                       .min_width = (int)(width / NEAR_SIZE),
+                                       .min_height = (int)(width * f->aspect / NEAR_SIZE),
+                                       .max_width = 1 + (int)(width * NEAR_SIZE),
+                                       .max_height = 1 + (int)(width * f->aspect * NEAR_SIZE)};
+    size_t count = 0;
+    *neighbors = 0;
+    if (!g->data)
+        return VISEME_OK;
+    viseme_status status =
+        vis_haar_detect(f->haar, g->data, g->width, g->height, g->stride, NULL, &o, err);
+    const struct vis_haar_box *boxes = vis_haar_boxes(f->haar, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct vis_face_pose p = pose_of(part, &boxes[i].box);
+        if (boxes[i].neighbors > *neighbors &&
+            hypot(p.x - pose->x, p.y - pose->y) < NEAR_SHIFT * pose->width) {
+            *out = p;
+            *neighbors = boxes[i].neighbors;
+        }
+    }
+    return status;
+}
+
+/* ---- Following ---------------------------------------------------------------------------------- */
+
+static double confidence_of(int neighbors)
+{
+    return (double)neighbors / (neighbors + FIND_NEIGHBORS);
+}
+
+/* Attaches the tracker to the pose; 0 when there is nothing it could follow. */
+static int learn(struct vis_follow *f, const struct part *part)
+{
+    const double w = f->pose.width;
+    f->patch = (struct vis_patch){f->pose.x + (PATCH_X - 0.5) * w,
+                                  f->pose.y + (PATCH_Y - 0.5) * w * f->aspect, w * PATCH_WIDTH};
+    f->box = (struct vis_face_pose){(f->pose.x - f->patch.x) / f->patch.width,
+                                    (f->pose.y - f->patch.y) / f->patch.width,
+                                    w / f->patch.width};
+    const struct vis_patch at = to_part(part, &f->patch);
+    return part->picture.data && vis_track_learn(f->track, &part->picture, &at);
+}
+
+static void place_box(struct vis_follow *f)
+{
+    f->pose = (struct vis_face_pose){f->patch.x + f->box.x * f->patch.width,
+                                     f->patch.y + f->box.y * f->patch.width,
+                                     f->box.width * f->patch.width};
+}
+
+/* Moves the box towards a detection. */
+static void correct(struct vis_follow *f, const struct vis_face_pose *detected,
+                    struct vis_face_seen *seen)
+{
+    const struct vis_face_pose before = f->pose;
+    const double part = 1.0 / (f->detections < MEMORY ? ++f->detections : MEMORY);
+    f->box.x += part * (detected->x - before.x) / f->patch.width;
+    f->box.y += part * (detected->y - before.y) / f->patch.width;
+    f->box.width *= pow(detected->width / before.width, part);
+    place_box(f);
+    seen->correction = (struct vis_face_pose){(f->pose.x - before.x) / before.width,
+                                              (f->pose.y - before.y) / before.width,
+                                              f->pose.width / before.width};
+}
+
+/* Whether a followed box is still something to cut a mouth from. */
+static int plausible(const struct vis_face_pose *p, const viseme_image *frame)
+{
+    return p->x > 0 && p->y > 0 && p->x < frame->width && p->y < frame->height &&
+           p->width >= SEARCH_FACE / 2.0 && p->width <= 2.0 * frame->width;
+}
+
+static void begin(struct vis_follow *f, const struct part *part, const struct vis_face_pose *pose,
+                  int neighbors, struct vis_face_seen *seen)
+{
+    f->pose = *pose;
+    f->known = 1;
+    f->run++;
+    f->detections = 1;
+    f->misses = 0;
+    f->frames_until_detection = 1;
+    f->following = learn(f, part);
+    seen->found = 1;
+    seen->confidence = confidence_of(neighbors);
+}
+
+/* Follows the face into this frame and, when it is time or in doubt, confirms it. */
+static viseme_status follow(struct vis_follow *f, const viseme_image *frame,
+                            const struct part *part, struct vis_face_seen *seen,
+                            viseme_error *err)
+{
+    struct vis_patch at = to_part(part, &f->patch);
+    struct vis_face_pose detected = {0, 0, 0};
+    int neighbors = 0;
+    viseme_status status = VISEME_OK;
+    const double quality =
+        part->picture.data ? vis_track_find(f->track, &part->picture, &at) : -1;
+    if (quality >= MIN_QUALITY) {
+        f->patch = from_part(part, &at);
+        place_box(f);
+    }
+    if (quality < MIN_QUALITY || --f->frames_until_detection <= 0) {
+        status = detect_near(f, part, &f->pose, &detected, &neighbors, err);
+        if (status != VISEME_OK)
+            return status;
+        f->frames_until_detection = f->detections < EAGER && f->misses == 0 ? 1 : EVERY;
+        f->misses = neighbors ? 0 : f->misses + 1;
+    }
+    if (quality < MIN_QUALITY) {
+        f->following = 0;
+        if (neighbors)
+            begin(f, part, &detected, neighbors, seen);
+        return VISEME_OK;
+    }
+    if (f->misses > MISSES || !plausible(&f->pose, frame)) {
+        f->following = 0;
+        f->known = 0;
+        return VISEME_OK;
+    }
+    seen->found = 1;
+    seen->confidence = fmin(1.0, quality);
+    if (neighbors) {
+        correct(f, &detected, seen);
+        if (quality < GOOD_QUALITY)
+            f->following = learn(f, part);
+    }
+    return VISEME_OK;
+}
+
+viseme_status vis_follow_push(struct vis_follow *f, const viseme_image *frame, double seconds,
+                              struct vis_face_seen *seen, viseme_error *err)
+{
+    struct part part;
+    struct vis_face_pose pose = {0, 0, 0};
+    int neighbors = 0;
+    viseme_status status = VISEME_OK;
+    *seen = (struct vis_face_seen){.correction = {0, 0, 1}};
+    if (frame->width != f->frame_width || frame->height != f->frame_height) {
+        f->following = f->known = 0; /* pixels mean something else now */
+        f->next_search = -HUGE_VAL;
+        f->frame_width = frame->width;
+        f->frame_height = frame->height;
+    }
+    if (f->known) {
+        status = near_part(f, frame, &f->pose, &part, err);
+        if (status == VISEME_OK && f->following) {
+            status = follow(f, frame, &part, seen, err);
+        } else if (status == VISEME_OK) {
+            status = detect_near(f, &part, &f->pose, &pose, &neighbors, err);
+            if (status == VISEME_OK && neighbors)
+                begin(f, &part, &pose, neighbors, seen);
+        }
+    }
+    if (status == VISEME_OK && !seen->found && seconds >= f->next_search) {
+        f->next_search = seconds + SEARCH_SECONDS;
+        status = whole_part(f, frame, &part, err);
+        if (status == VISEME_OK)
+            status = detect_anywhere(f, &part, &pose, &neighbors, err);
+        if (status == VISEME_OK && neighbors) {
+            status = near_part(f, frame, &pose, &part, err);
+            if (status == VISEME_OK)
+                begin(f, &part, &pose, neighbors, seen);
+        }
+    }
+    seen->run = f->run;
+    seen->pose = f->pose;
+    return status;
+}
