@@ -73,17 +73,19 @@ def state_dict(value):
     """The tensors in what torch.save saved: the state_dict itself or a checkpoint around it."""
     if not isinstance(value, dict):
         raise Refusal("holds something other than a state_dict: save model.state_dict() instead")
-    if not any(isinstance(v, StoredTensor) for v in value.values()):
-        inner = [value[k] for k in STATE_KEYS if isinstance(value.get(k), dict)]
-        if not inner:
-            raise Refusal("holds no state_dict; its keys are "
-                          f"{listed([k for k in value if isinstance(k, str)]) or 'not texts'}")
+    inner = [value[k] for k in STATE_KEYS if has_tensors(value.get(k))]
+    if inner:
         value = inner[0]
+    elif not has_tensors(value):
+        raise Refusal("holds no state_dict; its keys are "
+                      f"{listed([k for k in value if isinstance(k, str)]) or 'none'}")
     others = [k for k, v in value.items()
               if not isinstance(k, str) or not isinstance(v, StoredTensor)]
     if others:
         raise Refusal(f"has a state_dict with {len(others)} entries that are no tensors "
                       f"({listed(map(shown, others))})")
-    if not value:
-        raise Refusal("has an empty state_dict")
     return value
+
+
+def has_tensors(value):
+    return isinstance(value, dict) and any(isinstance(v, StoredTensor) for v in value.values())

@@ -13,9 +13,11 @@ import sys
 import architectures
 import checkpoint
 import safetensors_io
-from errors import EXIT_INPUT, EXIT_USAGE, Refusal, shown
+from errors import EXIT_INPUT, EXIT_USAGE, EXIT_WEIGHTS, Refusal, shown
+from tensors import element_count
 
 CREATED_BY = "viseme convert.py 0.1.0"
+CLEAR_LINE = "\r\033[K"
 MAX_TEXT = 4096
 MAX_VOCAB_BYTES = 1 << 20
 
@@ -90,18 +92,16 @@ def given_vocab(path):
         with open(path, "rb") as file:
             raw = file.read(MAX_VOCAB_BYTES + 1)
     except OSError as e:
-        raise Refusal(f"--vocab {shown(path)} cannot be read: {e.strerror}", EXIT_INPUT) from None
+        raise Refusal(f"--vocab {shown(path)} cannot be read: {e.strerror}", EXIT_USAGE) from None
     try:
         if len(raw) > MAX_VOCAB_BYTES:
             raise ValueError("it is too long")
-        vocab = safetensors_io.parse_json(raw.decode("utf-8"))
-        json.dumps(vocab, ensure_ascii=False).encode("utf-8")  # refuses lone surrogates
+        return safetensors_io.parse_json(raw.decode("utf-8"))
     except ValueError as e:
         raise Refusal(f"--vocab {shown(path)} is not JSON: {shown(str(e))}", EXIT_USAGE) from None
-    return vocab
 
 
-def settle_vocab(arch, config, vocab, option):
+def settle_vocab(arch, config, vocab):
     """The vocabulary to write: `vocab` where given, checked, else the network's own."""
     if vocab is None:
         vocab = architectures.ARCHITECTURES[arch].vocab(config)
@@ -109,10 +109,14 @@ def settle_vocab(arch, config, vocab, option):
         raise Refusal(f"this {arch} has {config['classes']} classes with blank {config['blank']}: "
                       "state their texts with --vocab", EXIT_USAGE)
     if not isinstance(vocab, list) or any(not isinstance(v, str) for v in vocab):
-        raise Refusal(f"{option} is not a JSON array of texts", EXIT_USAGE)
+        raise Refusal("--vocab is not a JSON array of texts", EXIT_USAGE)
     if len(vocab) != config["classes"] or vocab[config["blank"]] != "":
-        raise Refusal(f"{option} must have {config['classes']} texts, \"\" at {config['blank']} "
+        raise Refusal(f"--vocab must have {config['classes']} texts, \"\" at {config['blank']} "
                       f"for the blank; it has {len(vocab)}", EXIT_USAGE)
+    try:
+        compact(vocab).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Refusal("--vocab has half a UTF-16 surrogate", EXIT_USAGE) from None
     return vocab
 
 
@@ -120,33 +124,30 @@ def compact(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def describe(args, data, kept):
-    """Licence and source: from the options, else as a viseme file had them, else what is known."""
-    source = kept.get("viseme.source")
-    if source is None:
-        digest = hashlib.sha256(data).hexdigest()
-        source = f"{shown(os.path.basename(args.input))}, sha256 {digest}"
-    licence = kept.get("viseme.license", "unknown")
-    return {
-        "viseme.source": plain_text(source if args.source is None else args.source, "--source"),
-        "viseme.license": plain_text(licence if args.license is None else args.license,
-                                     "--license"),
-    }
-
-
-def kept_json(kept, key):
-    """JSON from the metadata of a viseme file that is converted again; None where it has none."""
-    if key not in kept:
-        return None
+def inherited(metadata, arch, shapes):
+    """What a viseme file that is converted again says of itself: (config, vocab, source,
+    licence), each None where it says nothing."""
+    if metadata.get("viseme.format") != "1" or metadata.get("viseme.arch") != arch:
+        return None, None, None, None
     try:
-        return safetensors_io.parse_json(kept[key])
-    except ValueError:
-        raise Refusal(f"has a damaged {key} in its metadata") from None
+        config, vocab = (safetensors_io.parse_json(metadata[key]) if key in metadata else None
+                         for key in ("viseme.config", "viseme.vocab"))
+        if config is not None and not isinstance(config, dict):
+            raise ValueError
+        settled = architectures.settle_config(arch, shapes, config or {})
+        if vocab is not None:
+            settle_vocab(arch, settled, vocab)
+        return (config, vocab, *(plain_text(metadata[key], key) if key in metadata else None
+                                 for key in ("viseme.source", "viseme.license")))
+    except (ValueError, Refusal) as e:
+        raise Refusal(f"has damaged viseme metadata: {shown(str(e), 200)}") from None
 
 
 def convert(args, progress):
     """Converts as the arguments say; returns the summary."""
     config, vocab = given_config(args.config), given_vocab(args.vocab)
+    source, licence = (text if text is None else plain_text(text, option) for text, option in
+                       ((args.source, "--source"), (args.license, "--license")))
     output = args.output or os.path.splitext(args.input)[0] + ".safetensors"
     if os.path.exists(args.input) and os.path.exists(output) and \
             os.path.samefile(args.input, output):
@@ -154,30 +155,27 @@ def convert(args, progress):
     data = checkpoint.open_bytes(args.input)
     tensors, metadata, kind = checkpoint.read(data)
     tensors = architectures.without_prefix(tensors)
-    kept = metadata if metadata.get("viseme.format") == "1" else {}
     shapes = {n: t.shape for n, t in tensors.items()}
     arch = args.arch or architectures.recognise(shapes.keys())
-    if kept.get("viseme.arch", arch) != arch:
-        kept = {}
-    config = architectures.settle_config(
-        arch, shapes, {**(kept_json(kept, "viseme.config") or {}), **config})
+    old_config, old_vocab, old_source, old_licence = inherited(metadata, arch, shapes)
+    config = architectures.settle_config(arch, shapes, {**(old_config or {}), **config})
     architectures.compare(arch, config, shapes)
-    if vocab is None:
-        vocab = kept_json(kept, "viseme.vocab")
-    vocab = settle_vocab(arch, config, vocab, "--vocab")
-    size = safetensors_io.write(
-        output, tensors, args.dtype.upper(),
-        {"viseme.format": "1", "viseme.arch": arch, "viseme.config": compact(config),
-         "viseme.vocab": compact(vocab), "viseme.created_by": CREATED_BY,
-         **describe(args, data, kept)}, progress)
+    vocab = settle_vocab(arch, config, old_vocab if vocab is None else vocab)
+    if source is None:
+        source = old_source or (f"{shown(os.path.basename(args.input))}, "
+                                f"sha256 {hashlib.sha256(data).hexdigest()}")
+    size = safetensors_io.write(output, tensors, args.dtype.upper(), {
+        "viseme.format": "1", "viseme.arch": arch, "viseme.config": compact(config),
+        "viseme.vocab": compact(vocab), "viseme.source": source,
+        "viseme.license": licence or old_licence or "unknown",
+        "viseme.created_by": CREATED_BY}, progress)
     return {"input": args.input, "kind": kind, "arch": arch, "tensors": len(tensors),
-            "parameters": sum(safetensors_io.element_count(s) for s in shapes.values()),
+            "parameters": sum(element_count(s) for s in shapes.values()),
             "dtype": args.dtype, "bytes": size, "output": output}
 
 
 def show_progress(done, total):
-    end = "\r\033[K" if done == total else ""
-    sys.stderr.write(f"\rconverting tensor {done} of {total}{end}")
+    sys.stderr.write(CLEAR_LINE if done == total else f"\rconverting tensor {done + 1} of {total}")
     sys.stderr.flush()
 
 
@@ -187,14 +185,16 @@ def stopped(_signal, _frame):
 
 def main(argv):
     signal.signal(signal.SIGTERM, stopped)
+    sys.stdout.reconfigure(errors="surrogateescape")  # paths need not be UTF-8
+    terminal = sys.stderr.isatty()
     args = None
     try:
         args = parse_arguments(argv)
-        progress = show_progress if sys.stderr.isatty() else lambda done, total: None
-        summary = convert(args, progress)
+        summary = convert(args, show_progress if terminal else lambda done, total: None)
     except Refusal as e:
-        about = f"{shown(args.input, 200)}: " if args and e.code in (EXIT_INPUT, 6) else ""
-        print(f"convert.py: {about}{e}", file=sys.stderr)
+        about = f"{shown(args.input, 200)}: " \
+            if args and e.code in (EXIT_INPUT, EXIT_WEIGHTS) else ""
+        print(f"{CLEAR_LINE if terminal else ''}convert.py: {about}{e}", file=sys.stderr)
         return e.code
     except MemoryError:
         print("convert.py: not enough memory", file=sys.stderr)
@@ -202,7 +202,7 @@ def main(argv):
     except KeyboardInterrupt:
         return 130
     if args.json:
-        print(json.dumps(summary, ensure_ascii=False))
+        print(json.dumps(summary))
     else:
         print("{arch}: {tensors} tensors, {parameters} parameters, {dtype}, {bytes} bytes, "
               "{output}".format_map(summary))

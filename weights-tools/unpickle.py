@@ -254,6 +254,8 @@ class Machine:
         if len(args) < 4 or not isinstance(args[0], Storage):
             raise Refusal("its pickle is damaged: a tensor has no storage")
         storage, offset, shape, strides = args[:4]
+        if len(args) > 6 and args[6]:
+            raise Refusal("its pickle has a tensor that waits to be conjugated or negated")
         if not isinstance(shape, tuple) or not isinstance(strides, tuple):
             raise Refusal("its pickle is damaged: a tensor has no shape")
         try:

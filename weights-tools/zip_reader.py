@@ -27,8 +27,7 @@ class Zip:
 
     def __init__(self, data):
         self.data = data
-        count, start, size = self.find_directory()
-        self.entries = self.read_directory(count, start, size)
+        self.entries = self.read_directory(*self.find_directory())
 
     def unpack(self, form, at, tag, what):
         if at < 0 or at + form.size > len(self.data):
@@ -49,13 +48,13 @@ class Zip:
         if 0xFFFF in (disk, first_disk, count) or 0xFFFFFFFF in (size, start):
             place = self.unpack(END64_PLACE, at - END64_PLACE.size, b"PK\x06\x07", "zip64 locator")
             fields = self.unpack(END64, place[2], b"PK\x06\x06", "zip64 end record")
-            disk, first_disk, count, size, start = fields[4], fields[5], *fields[7:10]
+            disk, first_disk, count, size, start = *fields[4:6], *fields[7:10]
         if disk or first_disk or count > MAX_ENTRIES or start + size > at:
             raise Refusal("is a damaged zip archive: its directory does not fit into the file")
-        return count, start, size
+        return count, start, start + size
 
-    def read_directory(self, count, at, size):
-        entries, end, packed_total = {}, at + size, 0
+    def read_directory(self, count, at, end):
+        entries, packed_total = {}, 0
         for _ in range(count):
             fields = self.unpack(ENTRY, at, b"PK\x01\x02", "directory")
             flags, method, crc, packed, size = fields[3], fields[4], *fields[7:10]
