@@ -306,8 +306,6 @@ viseme_status vis_graph_build(struct vis_graph *g, const viseme_model *model,
         if (op->prepare && op->prepare(g, &g->nodes[i], threads, &local) != VISEME_OK)
             vis_graph_fail(g, local.status, "%s", local.message);
     }
-    if (g->status == VISEME_OK && vis_plan(g, 1, &local) != VISEME_OK)
-        vis_graph_fail(g, local.status, "%s", local.message);
     g->bound = NULL;
     if (g->status == VISEME_OK)
         return VISEME_OK;

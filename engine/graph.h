@@ -159,7 +159,7 @@ static inline float *vis_run_data(const struct vis_run *run, vis_val v)
 /* ---- what models and sessions call ----------------------------------------------------------- */
 
 /* Builds the network for these inputs (NULL: any shapes that fit, to check the weights), lays
- * out its values, packs what is not packed yet and plans the arena. `threads` will run it.
+ * out its values and packs what is not packed yet. `threads` will run it.
  * Free with vis_graph_free(). */
 viseme_status vis_graph_build(struct vis_graph *g, const viseme_model *model,
                               const viseme_tensor *inputs, size_t count, int threads,

@@ -1,4 +1,7 @@
 /* A session: one network planned for one set of input shapes, its running memory and threads. */
+#include "engine/session.h"
+
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,7 +13,7 @@
 struct viseme_session {
     const viseme_model *model;
     struct vis_threads *threads;
-    int planned, has_run;
+    int planned, has_run, keep_all;
     struct vis_graph graph; /* for the shapes of the last run */
     float *arena;
     float *outputs[8]; /* dense, in the caller's axis order */
@@ -60,6 +63,12 @@ static void drop_plan(viseme_session *s)
     s->planned = s->has_run = 0;
 }
 
+void vis_session_keep_all(viseme_session *s)
+{
+    drop_plan(s);
+    s->keep_all = 1;
+}
+
 void viseme_session_close(viseme_session *s)
 {
     if (!s)
@@ -89,6 +98,11 @@ static viseme_status plan(viseme_session *s, const viseme_tensor *inputs, size_t
         return status;
     struct vis_graph *g = &s->graph;
     s->planned = 1;
+    status = vis_plan(g, !s->keep_all, err);
+    if (status != VISEME_OK) {
+        drop_plan(s);
+        return status;
+    }
     size_t bytes = g->arena_floats * sizeof *s->arena;
     s->arena = vis_memory_alloc(bytes);
     s->profile_count = (size_t)(g->input_count + g->node_count + g->output_count);
@@ -153,6 +167,9 @@ viseme_status viseme_session_run(viseme_session *s, const viseme_tensor *inputs,
     struct vis_graph *g = &s->graph;
     struct vis_run run = { .graph = g, .kernels = vis_model_kernels(s->model),
                            .threads = s->threads, .arena = s->arena };
+    if (s->keep_all)
+        for (size_t i = 0; i < g->arena_floats; i++)
+            s->arena[i] = NAN;
     viseme_profile_node *p = s->profile;
     double start = now(), end;
     for (int i = 0; i < g->input_count; i++, p++, start = end) {

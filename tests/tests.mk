@@ -1,10 +1,13 @@
 # Everything that checks viseme. Each program is built for $(BUILD); tests/run.py runs them and
 # prints one line for each and one count for all.
 
-# Unit tests: every tests/unit/test_*.c is a cmocka program linked with everything but the CLI.
+# Unit tests: every tests/unit/test_*.c is a cmocka program linked with tests/support and everything
+# but the CLI.
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
-$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libvisio.a $(BUILD)/libviseme.a
+SUPPORT := $(call obj,$(sort $(wildcard tests/support/*.c)))
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(SUPPORT) $(BUILD)/libvisio.a \
+        $(BUILD)/libviseme.a
 	@mkdir -p $(@D)
 	$(call say,ld)
 	$(link) -lcmocka $(IO_LIBS) $(LIB_LIBS)
@@ -71,7 +74,7 @@ parity: all
 
 # ---- style and rules ---------------------------------------------------------------------------
 FORMATTED = $(sort $(wildcard $(foreach d,include base kernels kernels/c kernels/x86 engine nets \
-        signal tasks io cli tests/unit tests/checkkern tests/fuzz bench,$(d)/*.c $(d)/*.h)))
+        signal tasks io cli tests/unit tests/support tests/checkkern tests/fuzz bench,$(d)/*.c $(d)/*.h)))
 
 .PHONY: format lint
 format:
