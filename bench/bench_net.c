@@ -2,13 +2,13 @@
  *
  *   bench_net MODEL INPUT THREADS SIZE...      INPUT: raw float32 of the model's only input
  *
- * Lines in: "run N", "output FILE", "quit". One line of JSON out for each, and one when ready. */
+ * Lines in: "load", then "run N" and "output FILE". One line of JSON out at the start and for each.
+ * bench/run reads the memory of the process between them. */
 #include "viseme.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 static double clock_ms(clockid_t id)
@@ -17,14 +17,6 @@ static double clock_ms(clockid_t id)
 
     clock_gettime(id, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-static double peak_rss_mb(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / 1024;
 }
 
 /* Reads exactly the tensor's elements; NULL when the file has fewer. */
@@ -67,7 +59,7 @@ static viseme_status run(viseme_session *session, const viseme_tensor *input, lo
         printf("], \"cpu_ms\": [");
         for (long i = 0; i < count; i++)
             printf("%s%.4f", i ? ", " : "", cpu_ms[i]);
-        printf("], \"peak_rss_mb\": %.1f}\n", peak_rss_mb());
+        printf("]}\n");
     }
     free(ms);
     free(cpu_ms);
@@ -125,7 +117,7 @@ int main(int argc, char **argv)
     viseme_tensor input = {0};
     float *data = NULL;
     size_t count = 1;
-    const double base = peak_rss_mb();
+    char line[8];
 
     if (argc < 5 || argc > 12) {
         fprintf(stderr, "usage: bench_net MODEL INPUT THREADS SIZE...\n");
@@ -137,6 +129,10 @@ int main(int argc, char **argv)
         input.shape[i] = atoll(argv[4 + i]);
         count *= (size_t)input.shape[i];
     }
+    printf("{\"engine\": \"viseme\", \"version\": \"%s\"}\n", viseme_version());
+    fflush(stdout);
+    if (fgets(line, sizeof line, stdin) == NULL || strcmp(line, "load\n") != 0)
+        goto done;
     data = read_floats(argv[2], count);
     if (data == NULL) {
         fprintf(stderr, "bench_net: cannot read %zu floats from %s\n", count, argv[2]);
@@ -152,9 +148,7 @@ int main(int argc, char **argv)
     status = viseme_session_run(session, &input, 1, &err);
     if (status != VISEME_OK)
         goto done;
-    printf("{\"engine\": \"viseme\", \"version\": \"%s\", \"info\": \"%s kernels\", "
-           "\"base_rss_mb\": %.1f}\n",
-           viseme_version(), viseme_cpu_name(viseme_model_cpu(model)), base);
+    printf("{\"info\": \"%s kernels\"}\n", viseme_cpu_name(viseme_model_cpu(model)));
     fflush(stdout);
     status = serve(session, &input, &err);
 

@@ -3,16 +3,11 @@
 
     worker_torch.py NETWORK INPUT THREADS
 
-Lines in: "run N", "output FILE", "quit". One line of JSON out for each, and one when ready.
+Lines in: "load", then "run N" and "output FILE". One line of JSON out at the start and for each.
 """
 import json
-import resource
 import sys
 import time
-
-
-def peak_rss_mb():
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def answer(**values):
@@ -27,14 +22,15 @@ def main():
     import networks
 
     torch.set_num_threads(threads)
-    base = peak_rss_mb()
+    answer(engine="PyTorch", version=torch.__version__)
+    if sys.stdin.readline() != "load\n":
+        return
     network = networks.NETWORKS[name]
     model = networks.build_torch(network)
     x = torch.from_numpy(np.fromfile(path, np.float32).reshape(network.input_shape))
     with torch.inference_mode():
         y = model(x)
-        answer(engine="PyTorch", version=torch.__version__, base_rss_mb=base,
-               info="MKL-DNN " + ("on" if torch.backends.mkldnn.is_available() else "off"))
+        answer(info="oneDNN " + ("on" if torch.backends.mkldnn.is_available() else "off"))
         for line in sys.stdin:
             command, _, argument = line.strip().partition(" ")
             if command == "run":
@@ -44,7 +40,7 @@ def main():
                     y = model(x)
                     ms.append((time.perf_counter() - start) * 1e3)
                     cpu_ms.append((time.process_time() - cpu_start) * 1e3)
-                answer(ms=ms, cpu_ms=cpu_ms, peak_rss_mb=peak_rss_mb())
+                answer(ms=ms, cpu_ms=cpu_ms)
             elif command == "output":
                 y.contiguous().numpy().tofile(argument)
                 answer(count=y.numel())
