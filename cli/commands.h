@@ -1,0 +1,15 @@
+/* The subcommands: one file each. */
+#ifndef VIS_CLI_COMMANDS_H
+#define VIS_CLI_COMMANDS_H
+
+#include "cli/args.h"
+
+extern const struct vis_command vis_cmd_read, vis_cmd_run, vis_cmd_face, vis_cmd_models,
+    vis_cmd_eval, vis_cmd_version;
+
+/* What an option sets where several commands share it; the positions are viseme_cpu - 1 and
+ * viseme_gemm. */
+extern const char *const vis_cpu_choices[];  /* c, avx2, avx512 */
+extern const char *const vis_gemm_choices[]; /* native, blas */
+
+#endif

@@ -1,0 +1,67 @@
+#include "cli/json_line.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/errors.h"
+
+/* Number of bytes of the UTF-8 sequence at s, 0 when it is none (overlong and surrogate forms are
+ * none; RFC 3629). */
+static size_t sequence(const unsigned char *s)
+{
+    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (s[0] > 0xF4)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
+        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
+        return 0;
+    return n;
+}
+
+json_t *vis_json_text(const char *s)
+{
+    static const char unknown[] = "\xEF\xBF\xBD";
+    if (!s)
+        return json_null();
+    char *clean = malloc(3 * strlen(s) + 1), *to = clean;
+    if (!clean)
+        return NULL;
+    while (*s) {
+        size_t n = sequence((const unsigned char *)s);
+        memcpy(to, n ? s : unknown, n ? n : 3);
+        to += n ? n : 3;
+        s += n ? n : 1;
+    }
+    json_t *text = json_stringn(clean, (size_t)(to - clean));
+    free(clean);
+    return text;
+}
+
+json_t *vis_json_real(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+json_t *vis_json_failure(const char *input, const viseme_error *err)
+{
+    return json_pack("{s:i, s:s, s:o, s:s, s:o}", "schema", VIS_JSON_SCHEMA, "status", "error",
+                     "input", vis_json_text(input), "error", vis_status_name(err->status), "reason",
+                     vis_json_text(err->message));
+}
+
+viseme_status vis_json_write(FILE *to, json_t *object, viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    if (!object)
+        return vis_fail(err, VISEME_ERR_NOMEM, "out of memory while writing JSON");
+    /* Twelve digits keep every double that we print apart without the noise of the last bits. */
+    if (json_dumpf(object, to, JSON_COMPACT | JSON_REAL_PRECISION(12)) != 0 ||
+        fputc('\n', to) == EOF)
+        status = vis_fail(err, VISEME_ERR_OUTPUT, "the result cannot be written");
+    json_decref(object);
+    return status;
+}

@@ -1,0 +1,21 @@
+/* Where weights and face cascades are looked for. */
+#ifndef VIS_CLI_LOOKUP_H
+#define VIS_CLI_LOOKUP_H
+
+#include "base/error.h"
+
+/* Finds a weights file. given: the value of -m, or NULL. name: the file's usual name, such as
+ * "lipnet.safetensors". In this order: `given`; $VISEME_WEIGHTS (a file, or a folder that holds
+ * `name`); weights/ beside the folder of the running program; share/viseme/ there. The first of
+ * these that is set decides: a name given by the user is never replaced by another.
+ * *path: free with free(); NULL on failure. A failure is one line on standard error that names
+ * every place tried.
+ * Returns VISEME_OK, VISEME_ERR_MODEL or VISEME_ERR_NOMEM. */
+viseme_status vis_find_weights(char **path, const char *given, const char *name);
+
+/* Finds and reads the face cascade, an XML file of OpenCV. In this order: `given` (--cascade);
+ * $VISEME_CASCADE; the folders of Debian's package opencv-data; share/viseme/ beside the folder
+ * of the running program. *text: free with free(). Failures as above. */
+viseme_status vis_read_cascade(char **text, size_t *bytes, const char *given);
+
+#endif

@@ -1,0 +1,341 @@
+/* viseme read: the words on the lips in a video. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/errors.h"
+#include "cli/json_line.h"
+#include "cli/lookup.h"
+#include "cli/profile.h"
+#include "cli/progress.h"
+#include "io/frames.h"
+#include "io/npy.h"
+#include "io/output.h"
+
+#define WEIGHTS_NAME "lipnet.safetensors"
+
+struct settings {
+    const char *model, *output, *emissions, *cascade;
+    int beam, nbest, threads, cpu, gemm, format, json, profile, quiet;
+    double fps;
+};
+
+/* What all inputs share. */
+struct job {
+    struct settings set;
+    int several, json;
+    char *model_path, *cascade;
+    size_t cascade_bytes;
+    viseme_model *model;
+    double load_s;
+    struct vis_output *output;
+    FILE *to;
+};
+
+/* One input while it is read. */
+struct reading {
+    const char *path;
+    struct vis_frames *frames;
+    viseme_reader *reader;
+    struct vis_frames_info info;
+    double video_s, started;
+};
+
+enum { FORMAT_TXT, FORMAT_JSON };
+static const char *const formats[] = {"txt", "json", NULL};
+
+#define FIELD(name) offsetof(struct settings, name)
+static const struct vis_option options[] = {
+    {'m', "model", "FILE",
+     "weights; otherwise $VISEME_WEIGHTS (a file or a folder), or\n" WEIGHTS_NAME
+     " in weights/ or share/viseme/ near the program",
+     VIS_ARG_TEXT, FIELD(model), 0, 0, NULL},
+    {0, "beam", "N", "prefix beam search of this width; 0 or 1: greedy (default)", VIS_ARG_INT,
+     FIELD(beam), 0, 1000, NULL},
+    {0, "nbest", "N",
+     "readings to print, best first, each with its log-probability;\n"
+     "at most the width of the beam (default 1)",
+     VIS_ARG_INT, FIELD(nbest), 1, 1000, NULL},
+    {0, "format", "txt|json", "what to print (default txt)", VIS_ARG_CHOICE, FIELD(format), 0, 0,
+     formats},
+    {0, "json", NULL, "the same as --format json", VIS_ARG_FLAG, FIELD(json), 0, 0, NULL},
+    {'o', "output", "FILE", "where to print; - is standard output (default)", VIS_ARG_TEXT,
+     FIELD(output), 0, 0, NULL},
+    {'t', "threads", "N", "threads; 0: one per CPU (default). Never changes a result", VIS_ARG_INT,
+     FIELD(threads), 0, 256, NULL},
+    {0, "fps", "F", "pictures a second, of a folder or a pattern of PNG files (default 25)",
+     VIS_ARG_REAL, FIELD(fps), 0.1, 1000, NULL},
+    {0, "cascade", "FILE",
+     "face cascade of OpenCV; otherwise $VISEME_CASCADE, or the one of\n"
+     "the package opencv-data",
+     VIS_ARG_TEXT, FIELD(cascade), 0, 0, NULL},
+    {0, "cpu", "LEVEL", "c, avx2 or avx512; otherwise $VISEME_CPU, or the best there is",
+     VIS_ARG_CHOICE, FIELD(cpu), 0, 0, vis_cpu_choices},
+    {0, "gemm", "WHO", "who multiplies matrices: native (default) or blas", VIS_ARG_CHOICE,
+     FIELD(gemm), 0, 0, vis_gemm_choices},
+    {0, "emissions", "FILE", "write the network's logits [T C] as .npy; one input only",
+     VIS_ARG_TEXT, FIELD(emissions), 0, 0, NULL},
+    {0, "profile", NULL, "print what each node of the network cost on standard error", VIS_ARG_FLAG,
+     FIELD(profile), 0, 0, NULL},
+    {'q', "quiet", NULL, "no progress and no notes", VIS_ARG_FLAG, FIELD(quiet), 0, 0, NULL},
+    {0}};
+
+static const char details[] =
+    "IN is a video file, a folder of PNG files, or a quoted pattern such as 'frames/*.png'.\n"
+    "One line of text for each input; with several inputs each line starts with the input's\n"
+    "name and a tab, with --nbest above 1 with the log-probability and a tab. Where a frame\n"
+    "has no face the nearest mouth picture is held, so time never shifts; no face at all ends\n"
+    "with code 4. With several inputs an error does not stop the others; the code is 9 then.\n"
+    "JSON is one object a line for each input.\n";
+
+/* ---- One input --------------------------------------------------------------------------- */
+
+static viseme_status pump(struct reading *r, const struct job *job, viseme_error *err)
+{
+    struct vis_progress bar;
+    viseme_status status = VISEME_OK;
+    vis_progress_start(&bar, r->path, r->info.duration_s, job->set.quiet);
+    for (;;) {
+        viseme_image image;
+        double seconds = 0, before = vis_clock_s();
+        status = vis_frames_next(r->frames, &image, &seconds, err);
+        r->video_s += vis_clock_s() - before;
+        if (status != VISEME_OK || !image.data)
+            break;
+        status = viseme_reader_push(r->reader, &image, seconds, err);
+        if (status != VISEME_OK)
+            break;
+        vis_progress_update(&bar, seconds);
+    }
+    if (status == VISEME_OK) {
+        vis_progress_stage(&bar, "reading");
+        status = viseme_reader_finish(r->reader, err);
+    }
+    vis_progress_stop(&bar);
+    return status;
+}
+
+static void print_clean(FILE *to, const char *text)
+{
+    for (; *text; text++)
+        fputc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, to);
+}
+
+static void write_text(const struct job *job, const struct reading *r)
+{
+    const viseme_hypothesis *h;
+    for (size_t i = 0; (h = viseme_reader_hypothesis(r->reader, i)); i++) {
+        if (job->several) {
+            print_clean(job->to, r->path);
+            fputc('\t', job->to);
+        }
+        if (job->set.nbest > 1)
+            fprintf(job->to, "%.6f\t", h->log_probability);
+        fprintf(job->to, "%s\n", h->text);
+    }
+}
+
+static json_t *json_hypotheses(const viseme_reader *reader)
+{
+    json_t *list = json_array();
+    const viseme_hypothesis *h;
+    for (size_t i = 0; list && (h = viseme_reader_hypothesis(reader, i)); i++) {
+        json_t *one = json_pack("{s:o, s:o}", "text", vis_json_text(h->text), "log_probability",
+                                vis_json_real(h->log_probability));
+        if (json_array_append_new(list, one) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *json_result(const struct job *job, const struct reading *r)
+{
+    viseme_reader_stats stats;
+    const viseme_hypothesis *best = viseme_reader_hypothesis(r->reader, 0);
+    viseme_reader_get_stats(r->reader, &stats);
+    json_t *stages = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o}", "load_s", vis_json_real(job->load_s), "video_s",
+        vis_json_real(r->video_s), "face_s", vis_json_real(stats.face_seconds), "network_s",
+        vis_json_real(stats.net_seconds), "decoder_s", vis_json_real(stats.decode_seconds),
+        "total_s", vis_json_real(vis_clock_s() - r->started));
+    json_t *model = json_pack("{s:o, s:o}", "path", vis_json_text(job->model_path), "arch",
+                              vis_json_text(viseme_model_metadata(job->model, "viseme.arch")));
+    return json_pack(
+        "{s:i, s:s, s:o, s:o, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s}",
+        "schema", VIS_JSON_SCHEMA, "status", "ok", "input", vis_json_text(r->path), "text",
+        vis_json_text(best ? best->text : ""), "hypotheses", json_hypotheses(r->reader), "decoder",
+        job->set.beam > 1 ? "beam" : "greedy", "beam", job->set.beam, "duration_s",
+        vis_json_real(stats.duration_s), "frames", (json_int_t)stats.frames, "crops",
+        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "frame_rate",
+        vis_json_real(r->info.frame_rate), "stages", stages, "model", model, "cpu",
+        viseme_cpu_name(viseme_model_cpu(job->model)), "gemm", vis_gemm_choices[job->set.gemm]);
+}
+
+static viseme_status write_emissions(const struct job *job, const struct reading *r,
+                                     viseme_error *err)
+{
+    int64_t frames = 0;
+    int classes = 0;
+    const float *logits = viseme_reader_logits(r->reader, &frames, &classes);
+    const int64_t shape[2] = {frames, classes};
+    return vis_npy_write(job->set.emissions, 2, shape, logits, err);
+}
+
+static viseme_status flush_result(FILE *to, viseme_error *err)
+{
+    if (fflush(to) != 0 || ferror(to))
+        return vis_fail(err, VISEME_ERR_OUTPUT, "the result cannot be written: %s",
+                        strerror(errno));
+    return VISEME_OK;
+}
+
+static viseme_status write_result(const struct job *job, const struct reading *r, viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    viseme_reader_stats stats;
+    viseme_reader_get_stats(r->reader, &stats);
+    if (stats.crops_held > 0 && !job->set.quiet)
+        vis_complain("%s: %lld of %lld crops have no face and repeat the nearest one", r->path,
+                     (long long)stats.crops_held, (long long)stats.crops);
+    if (job->set.profile)
+        vis_profile_print(stderr, viseme_reader_session(r->reader), job->model);
+    if (job->set.emissions)
+        status = write_emissions(job, r, err);
+    if (status != VISEME_OK)
+        return status;
+    if (job->json)
+        status = vis_json_write(job->to, json_result(job, r), err);
+    else
+        write_text(job, r);
+    return status == VISEME_OK ? flush_result(job->to, err) : status;
+}
+
+static viseme_status read_one(const struct job *job, const char *path, viseme_error *err)
+{
+    struct reading r = {.path = path, .started = vis_clock_s()};
+    const struct vis_frames_options frames_options = {.fps = job->set.fps};
+    const viseme_reader_options reader_options = {
+        .crop = {.cascade_xml = job->cascade, .cascade_bytes = job->cascade_bytes},
+        .threads = job->set.threads,
+        .beam = job->set.beam,
+        .nbest = job->set.nbest};
+    viseme_status status = vis_frames_open(&r.frames, path, &frames_options, err);
+    if (status == VISEME_OK) {
+        vis_frames_get_info(r.frames, &r.info);
+        status = viseme_reader_open(&r.reader, job->model, &reader_options, err);
+    }
+    if (status == VISEME_OK)
+        status = pump(&r, job, err);
+    if (status == VISEME_OK)
+        status = write_result(job, &r, err);
+    viseme_reader_close(r.reader);
+    vis_frames_close(r.frames);
+    if (status != VISEME_OK && status != VISEME_ERR_OUTPUT)
+        vis_name_error(err, path);
+    return status;
+}
+
+/* ---- All inputs -------------------------------------------------------------------------- */
+
+static viseme_status check(const struct settings *set, int inputs, viseme_error *err)
+{
+    int width = set->beam > 1 ? set->beam : 1;
+    if (set->nbest > width)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --nbest %d needs --beam %d or more; the beam is %d", set->nbest,
+                        set->nbest, width);
+    if (set->emissions && inputs > 1)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --emissions takes one input, and there are %d", inputs);
+    if (set->emissions && strcmp(set->emissions, "-") == 0 &&
+        (!set->output || strcmp(set->output, "-") == 0))
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --emissions - leaves no place for the text; name a file with -o");
+    return VISEME_OK;
+}
+
+/* Loads what all inputs need. A file that is not found has been reported already: *told is 1. */
+static viseme_status prepare(struct job *job, int *told, viseme_error *err)
+{
+    const struct settings *set = &job->set;
+    const viseme_model_options model_options = {.cpu = (viseme_cpu)(set->cpu + 1),
+                                                .gemm = (viseme_gemm)set->gemm};
+    double before = vis_clock_s();
+    *told = 1;
+    viseme_status status = vis_find_weights(&job->model_path, set->model, WEIGHTS_NAME);
+    if (status == VISEME_OK)
+        status = vis_read_cascade(&job->cascade, &job->cascade_bytes, set->cascade);
+    if (status != VISEME_OK)
+        return status;
+    *told = 0;
+    status = viseme_model_open(&job->model, job->model_path, &model_options, err);
+    if (status != VISEME_OK)
+        return status;
+    job->load_s = vis_clock_s() - before;
+    return vis_output_open(&job->output, set->output ? set->output : "-", &job->to, err);
+}
+
+/* Reads every input and returns the exit code. */
+static int read_all(struct job *job, const struct vis_arg_list *inputs)
+{
+    viseme_error err;
+    int failed = 0, broken = 0, code = VIS_EXIT_DONE; /* broken: nothing more can be written */
+    for (int i = 0; i < inputs->count && !broken; i++) {
+        viseme_status status = read_one(job, inputs->items[i], &err);
+        if (status == VISEME_OK)
+            continue;
+        failed++;
+        code = vis_exit_with(&err);
+        broken = status == VISEME_ERR_OUTPUT;
+        if (job->json && !broken &&
+            vis_json_write(job->to, vis_json_failure(inputs->items[i], &err), &err) != VISEME_OK) {
+            code = vis_exit_with(&err);
+            broken = 1;
+        }
+    }
+    /* A file is kept for any success; what standard output got, it has. */
+    if (broken || (failed == inputs->count && job->to != stdout)) {
+        vis_output_abort(job->output);
+    } else if (vis_output_commit(job->output, &err) != VISEME_OK) {
+        code = vis_exit_with(&err);
+        broken = 1;
+    }
+    return failed > 0 && job->several && !broken ? VIS_EXIT_BATCH : code;
+}
+
+static int run(const struct vis_command *self, int argc, char **argv)
+{
+    struct job job = {.set = {.nbest = 1, .cpu = -1, .fps = 25}};
+    struct vis_arg_list inputs;
+    viseme_error err;
+    int help, told = 0, code;
+    viseme_status status = vis_args_parse(self, argc, argv, &job.set, &inputs, &help, &err);
+    if (status == VISEME_OK && !help)
+        status = check(&job.set, inputs.count, &err);
+    if (help) {
+        vis_args_help(stdout, self);
+        code = VIS_EXIT_DONE;
+    } else {
+        job.several = inputs.count > 1;
+        job.json = job.set.json || job.set.format == FORMAT_JSON;
+        if (status == VISEME_OK)
+            status = prepare(&job, &told, &err);
+        if (status == VISEME_OK)
+            code = read_all(&job, &inputs);
+        else
+            code = told ? vis_exit_code(status) : vis_exit_with(&err);
+    }
+    viseme_model_close(job.model);
+    free(job.model_path);
+    free(job.cascade);
+    vis_args_free(self, &job.set, &inputs);
+    return code;
+}
+
+const struct vis_command vis_cmd_read = {
+    "read", "IN...", "Read the words on the lips in videos", details, options, 1, -1, run};
