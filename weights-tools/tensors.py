@@ -79,7 +79,7 @@ def check_view(numel, shape, strides, offset):
 
 def bf16_to_f32(bits):
     """uint16 bit patterns of bfloat16 -> float32, exact."""
-    return (bits.astype(np.uint32) << 16).view(np.float32).reshape(bits.shape)
+    return (bits.reshape(-1).astype(np.uint32) << 16).view(np.float32).reshape(bits.shape)
 
 
 def f32_to_bf16(values):

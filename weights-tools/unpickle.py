@@ -16,7 +16,7 @@ from errors import Refusal, shown
 from tensors import StoredTensor
 
 MAX_BYTES = 64 << 20
-MAX_STEPS = 4 << 20  # opcodes, and items copied by calls; a large checkpoint needs a tenth of it
+MAX_STEPS = 2 << 20  # opcodes, and items copied by calls; large checkpoints need a tenth of it
 MAX_INTEGER_BYTES = 16
 KEY_LIMIT = 1 << 63
 

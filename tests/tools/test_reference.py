@@ -99,5 +99,6 @@ def test_programs(state, tmp_path):
     for name, value in state.items():
         np.testing.assert_array_equal(tensors[name].f32(), value)
     failed = subprocess.run([sys.executable, os.path.join(TOOLS, "seeded_weights.py"), "lipnet",
-                             "--input", "y", "-o", "y"], cwd=tmp_path, capture_output=True, text=True)
+                             "--input", "y", "-o", "y"], cwd=tmp_path, capture_output=True,
+                            text=True)
     assert failed.returncode == 2 and "no input y" in failed.stderr

@@ -4,7 +4,6 @@ The network of Assael et al., "LipNet: End-to-End Sentence-level Lipreading" (20
 sizes, tensor names and order of operations of VIPL's LipNet-PyTorch, so that its checkpoints
 fit. Only evaluation: dropout has no place here.
 """
-import torch
 from torch import nn
 from torch.nn import functional as F
 
