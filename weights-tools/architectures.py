@@ -30,19 +30,20 @@ def lipnet_from_shapes(shapes):
 
 
 def lipnet_check(config):
-    for key in ("classes", "frame_height", "frame_width", "blank"):
+    for key in ("classes", "blank"):
         if type(config[key]) is not int:
             raise Refusal(f"--config: {key} must be a whole number", EXIT_USAGE)
+    for key in ("frame_height", "frame_width"):
+        if config[key] != LIPNET_CONFIG[key]:
+            raise Refusal(f"--config: {key} must be {LIPNET_CONFIG[key]}, the only size viseme "
+                          "crops to", EXIT_USAGE)
     if not 2 <= config["classes"] <= MAX_CLASSES:
         raise Refusal(f"--config: classes must be 2 to {MAX_CLASSES}", EXIT_USAGE)
     if not 0 <= config["blank"] < config["classes"]:
         raise Refusal("--config: blank must be one of the classes", EXIT_USAGE)
-    for key in ("frame_height", "frame_width"):
-        if not 16 <= config[key] <= 1024 or config[key] % 16:
-            raise Refusal(f"--config: {key} must be a multiple of 16, 16 to 1024", EXIT_USAGE)
     rate = config["frame_rate"]
-    if type(rate) not in (int, float) or not 0 < rate <= 1000:
-        raise Refusal("--config: frame_rate must be a number above 0, at most 1000", EXIT_USAGE)
+    if type(rate) not in (int, float) or not 1 <= rate <= 1000:
+        raise Refusal("--config: frame_rate must be a number from 1 to 1000", EXIT_USAGE)
     if config["pixel_order"] not in ("bgr", "rgb"):
         raise Refusal('--config: pixel_order must be "bgr" or "rgb"', EXIT_USAGE)
 

@@ -224,16 +224,6 @@ def test_other_alphabet(state, tmp_path, run_convert, refused):
     assert json.loads(metadata["viseme.vocab"]) == ["", "ä", "—", '"', "five"]
 
 
-def test_other_frame_size(state, tmp_path, run_convert):
-    """80 x 96 pixels: the first GRU has 96 * 5 * 6 inputs."""
-    config = {**architectures.LIPNET_CONFIG, "frame_height": 80, "frame_width": 96}
-    sd = {n: torch.zeros(s) for n, s in architectures.lipnet_parameters(config).items()}
-    torch.save(sd, tmp_path / "in.pt")
-    assert run_convert(tmp_path / "in.pt").code == 6
-    assert run_convert(tmp_path / "in.pt", "--config",
-                       '{"frame_height": 80, "frame_width": 96}').code == 0
-
-
 def test_summary(state, tmp_path, run_convert):
     torch.save(torch_state(state), tmp_path / "in.pt")
     out = tmp_path / "in.safetensors"
