@@ -30,7 +30,7 @@ def lipnet_from_shapes(shapes):
 
 
 def lipnet_check(config):
-    for key in ("classes", "blank"):
+    for key in ("classes", "frame_height", "frame_width", "blank"):
         if type(config[key]) is not int:
             raise Refusal(f"--config: {key} must be a whole number", EXIT_USAGE)
     for key in ("frame_height", "frame_width"):

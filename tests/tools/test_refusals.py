@@ -155,6 +155,7 @@ def test_unreadable(tmp_path, refused):
     (("--config", '{"classes": 1}'), "classes"),
     (("--config", '{"classes": "28"}'), "classes"),
     (("--config", '{"frame_height": 65}'), "frame_height"),
+    (("--config", '{"frame_width": 128.0}'), "frame_width"),
     (("--config", '{"blank": 27}'), "--vocab"),
     (("--license", "two\nlines"), "--license"),
     (("--license", "x" * 5000), "--license"),
