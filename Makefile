@@ -47,13 +47,14 @@ LIB_SRC := $(sort $(wildcard $(foreach d,base kernels kernels/c kernels/x86 engi
         tasks,$(d)/*.c)))
 IO_SRC  := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),io/ffmpeg%.c),$(wildcard io/*.c)))
 CLI_SRC := $(sort $(wildcard cli/*.c))
+FMA_SRC := $(sort $(wildcard bench/fma_peak*.c))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 # Each ISA file names its own flags, and only those files get them.
 AVX2_FLAGS   := -mavx2 -mfma
 AVX512_FLAGS := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
-$(BUILD)/obj/kernels/x86/%_avx2.o:   ISA := $(AVX2_FLAGS)
-$(BUILD)/obj/kernels/x86/%_avx512.o: ISA := $(AVX512_FLAGS)
+$(BUILD)/obj/%_avx2.o:   ISA := $(AVX2_FLAGS)
+$(BUILD)/obj/%_avx512.o: ISA := $(AVX512_FLAGS)
 
 Q = $(if $(V),,@)
 say = $(if $(V),,@echo '$(1) $@')

@@ -15,7 +15,7 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(SUPPORT) $(BUILD)/libv
 # Kernel checker: every kernel at every level against a plain loop in double.
 CHECKKERN_SRC := $(sort $(wildcard tests/checkkern/*.c))
 CHECKKERN := $(if $(CHECKKERN_SRC),$(BUILD)/checkkern)
-$(BUILD)/checkkern: $(call obj,$(CHECKKERN_SRC)) $(BUILD)/libviseme.a
+$(BUILD)/checkkern: $(call obj,$(CHECKKERN_SRC) $(FMA_SRC)) $(BUILD)/libviseme.a
 	$(call say,ld)
 	$(link) $(LIB_LIBS)
 
