@@ -13,7 +13,7 @@
 
 #define MAX_THREADS       4
 #define MAX_BAD_READS     64   /* failures in a row, before a damaged file is given up */
-#define MAX_GAP_SECONDS   10.0 /* a longer jump of a transport clock is a new clock, not a gap */
+#define MAX_GAP_SECONDS   10.0 /* a longer jump of the clock is looked at with suspicion */
 #define FALLBACK_INTERVAL 0.04
 
 struct video {
@@ -46,20 +46,26 @@ static void close_video(void *self)
     free(v);
 }
 
-static void get_info(const void *self, struct vis_frames_info *info)
+/* What the container states, 0 when it does not. */
+static double stated_duration(const struct video *v)
 {
-    const struct video *v = self;
     double duration = v->stream->duration != AV_NOPTS_VALUE
                           ? (double)v->stream->duration * av_q2d(v->stream->time_base)
                       : v->input.format->duration != AV_NOPTS_VALUE
                           ? (double)v->input.format->duration / AV_TIME_BASE
                           : 0;
+    return duration > 0 ? duration : 0;
+}
+
+static void get_info(const void *self, struct vis_frames_info *info)
+{
+    const struct video *v = self;
     *info = (struct vis_frames_info){.kind = "video",
                                      .codec = avcodec_get_name(v->stream->codecpar->codec_id),
                                      .width = v->width,
                                      .height = v->height,
                                      .frame_rate = v->frame_rate,
-                                     .duration_s = duration > 0 ? duration : 0};
+                                     .duration_s = stated_duration(v)};
 }
 
 /* ---- Choosing a stream ------------------------------------------------------------------- */
@@ -197,11 +203,17 @@ static double time_of(struct video *v, int first)
     seconds = (double)stamp * av_q2d(v->stream->time_base);
     if (isnan(v->start))
         v->start = seconds;
-    /* Pieces of broadcasts put together, and wrapped counters: carry on from where we are. */
-    if (!first && (v->input.format->iformat->flags & AVFMT_TS_DISCONT) &&
-        fabs(seconds - v->start - v->last) > MAX_GAP_SECONDS)
-        v->start = seconds - expected;
     seconds -= v->start;
+    if (!first && fabs(seconds - v->last) > MAX_GAP_SECONDS) {
+        double duration = stated_duration(v);
+        if (v->input.format->iformat->flags & AVFMT_TS_DISCONT) {
+            /* Broadcasts put together, or a counter that wrapped: carry on from where we are. */
+            v->start += seconds - expected;
+            return expected;
+        }
+        if (duration > 0 && seconds > duration + MAX_GAP_SECONDS)
+            return expected; /* a damaged time */
+    }
     if (first)
         return seconds > 0 ? seconds : 0;
     return seconds > v->last ? seconds : v->last;

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,57 +23,66 @@ struct vis_output {
     FILE *stream;
     char *path;  /* as the caller wrote it, for messages */
     char *final; /* RENAMED: where it goes, symbolic links followed */
-    char *temp;  /* RENAMED: the temporary name; owned by the registry while registered */
-    int slot;
+    char *temp;  /* RENAMED: the temporary name, while there is such a file */
+    int slot;    /* of temp in the registry */
 };
 
 /* The temporary names that exist now: the one thing that changes outside of any object here,
- * since a signal handler gets no argument. A name is owned by whoever swaps it out of its slot. */
+ * since a signal handler gets no argument. A slot is empty, holds a name, or is busy while a
+ * handler, perhaps on another thread, looks at its name; an output waits for that before it frees
+ * the name. */
 #define SLOTS 64
-static _Atomic(char *) registry[SLOTS];
+static _Atomic(const char *) registry[SLOTS];
+static const char busy[] = "";
 _Static_assert(ATOMIC_POINTER_LOCK_FREE == 2, "the registry is used in a signal handler");
 
-static int enter(char *name)
+static int enter(const char *name)
 {
     for (int i = 0; i < SLOTS; i++) {
-        char *empty = NULL;
+        const char *empty = NULL;
         if (atomic_compare_exchange_strong(&registry[i], &empty, name))
             return i;
     }
     return -1;
 }
 
-/* Takes the name back; 0 when a signal handler has taken it, who then owns and leaks it. */
-static int leave(struct vis_output *out)
+static void leave(int slot, const char *name)
 {
-    if (out->slot < 0)
-        return 1;
-    char *name = atomic_exchange(&registry[out->slot], NULL);
-    out->slot = -1;
-    if (!name)
-        out->temp = NULL;
-    return name != NULL;
+    for (const char *held = name; !atomic_compare_exchange_weak(&registry[slot], &held, NULL);
+         held = name)
+        sched_yield();
 }
 
 void vis_output_abort_all_from_signal(void)
 {
     int saved = errno;
     for (int i = 0; i < SLOTS; i++) {
-        char *name = atomic_exchange(&registry[i], NULL);
-        if (name)
+        const char *name = atomic_load(&registry[i]);
+        if (name && name != busy && atomic_compare_exchange_strong(&registry[i], &name, busy)) {
             unlink(name);
+            atomic_store(&registry[i], name);
+        }
     }
     errno = saved;
+}
+
+/* The temporary name is not to be unlinked any more: by us, or by a signal handler. */
+static void forget_temp(struct vis_output *out)
+{
+    if (out->temp) {
+        leave(out->slot, out->temp);
+        free(out->temp);
+        out->temp = NULL;
+    }
 }
 
 static void destroy(struct vis_output *out)
 {
     if (out->stream && out->stream != stdout)
         fclose(out->stream);
-    if (out->temp && leave(out)) {
+    if (out->temp)
         unlink(out->temp);
-        free(out->temp);
-    }
+    forget_temp(out);
     free(out->final);
     free(out->path);
     free(out);
@@ -166,9 +175,7 @@ static viseme_status create_temp(struct vis_output *out, mode_t mode, int *fd, v
         *fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (*fd < 0) { /* not ours: it must not be unlinked */
             int error = errno;
-            if (leave(out))
-                free(temp);
-            out->temp = NULL;
+            forget_temp(out);
             if (error != EEXIST || ++tries == 100)
                 return fail_open(out->path, error, err);
         }
@@ -194,7 +201,6 @@ viseme_status vis_output_open(struct vis_output **out, const char *path, FILE **
     *stream = NULL;
     if (!o)
         return vis_fail_nomem(err, sizeof *o);
-    o->slot = -1;
     o->path = strdup(path);
     if (!o->path) {
         status = vis_fail_nomem(err, strlen(path) + 1);
@@ -261,12 +267,11 @@ viseme_status vis_output_commit(struct vis_output *out, viseme_error *err)
     }
     if (out->kind == RENAMED) {
         if (rename(out->temp, out->final) != 0) {
-            status = fail_open(out->path, errno, err);
+            status = vis_fail(err, VISEME_ERR_OUTPUT, "%s: cannot be put into place (%s)",
+                              out->path, strerror(errno));
             goto fail;
         }
-        if (leave(out))
-            free(out->temp);
-        out->temp = NULL;
+        forget_temp(out);
     }
 fail:
     destroy(out);
