@@ -12,6 +12,13 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(SUPPORT) $(BUILD)/libv
 	$(call say,ld)
 	$(link) -lcmocka $(IO_LIBS) $(LIB_LIBS)
 
+# Seeded weights, inputs and taps of the goldens.
+TEST_DATA := $(BUILD)/tests/data/.made
+$(TEST_DATA): tests/make_data.py $(wildcard weights-tools/*.py weights-tools/reference/*.py) \
+        $(wildcard tests/goldens/*/*)
+	$(call say,data)
+	$(Q)$(PYTHON) tests/make_data.py $(@D) && touch $@
+
 # Kernel checker: every kernel at every level against a plain loop in double.
 CHECKKERN_SRC := $(sort $(wildcard tests/checkkern/*.c))
 CHECKKERN := $(if $(CHECKKERN_SRC),$(BUILD)/checkkern)
@@ -37,8 +44,8 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(fuzz_libs)
 
 .PHONY: units test-programs fuzz-programs
 .SECONDARY:
-units: $(UNIT_BIN)
-test-programs: all $(UNIT_BIN) $(CHECKKERN) $(REPLAY_BIN)
+units: $(UNIT_BIN) $(TEST_DATA)
+test-programs: all units $(CHECKKERN) $(REPLAY_BIN)
 fuzz-programs: $(FUZZ_BIN)
 
 # ---- what people run ---------------------------------------------------------------------------
@@ -74,7 +81,8 @@ parity: all
 
 # ---- style and rules ---------------------------------------------------------------------------
 FORMATTED = $(sort $(wildcard $(foreach d,include base kernels kernels/c kernels/x86 engine nets \
-        signal tasks io cli tests/unit tests/support tests/checkkern tests/fuzz bench,$(d)/*.c $(d)/*.h)))
+        signal tasks io cli tests/unit tests/support tests/checkkern tests/fuzz bench, \
+        $(d)/*.c $(d)/*.h)))
 
 .PHONY: format lint
 format:
