@@ -1,6 +1,7 @@
 /* C = A B on one thread: viseme's gemm at each CPU level against OpenBLAS as it comes, in GFLOP/s
  * and as a share of the FMA peak. The providers take turns within one run, and the peak is measured
- * in every round, because clocks move. B is packed before, as weights are.
+ * in every round, because clocks move. B is packed before, as weights are; viseme's time includes
+ * copying A into rows as the engine lays them out.
  *
  *   gemm [SIZE [ROUNDS]]      JSON on standard output */
 #include "bench/fma_peak.h"
@@ -25,6 +26,7 @@ struct provider {
     struct vis_gemm_weights weights;
     struct vis_gemm_job job;
     const char *name;
+    float *rows; /* A as the engine lays out its rows */
     float *c;
     double seconds[MAX_ROUNDS];
 };
@@ -54,7 +56,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* b is [N K], as PyTorch stores the weights of a linear layer. */
-static viseme_status prepare(struct provider *p, enum vis_cpu cpu, const float *a, const float *b,
+static viseme_status prepare(struct provider *p, enum vis_cpu cpu, const float *b,
                              const int32_t *k_index, int n, viseme_error *err)
 {
     static const ptrdiff_t no_offset[1] = {0};
@@ -64,8 +66,8 @@ static viseme_status prepare(struct provider *p, enum vis_cpu cpu, const float *
     p->job = (struct vis_gemm_job){
         .weights = &p->weights,
         .dim = {1, 1, 1, n},
-        .a = a,
-        .a_step = {0, 0, 0, n},
+        .a = p->rows,
+        .a_step = {0, 0, 0, (ptrdiff_t)vis_gemm_row_step((size_t)n)},
         .c = p->c,
         .c_step = {0, 0, 0, n},
         .taps = 1,
@@ -87,7 +89,10 @@ static void multiply(struct provider *p, int index, const float *a, const float 
         return;
     }
 #endif
-    (void)index, (void)a, (void)b;
+    (void)index, (void)b;
+    for (int i = 0; i < n; i++)
+        memcpy(p->rows + (size_t)i * vis_gemm_row_step((size_t)n), a + (size_t)i * (size_t)n,
+               (size_t)n * sizeof *a);
     vis_gemm_run(&p->kernels, &p->job, one, NULL);
 }
 
@@ -134,10 +139,12 @@ int main(int argc, char **argv)
         k_index[i] = i;
     for (int i = first; i <= (int)best; i++) {
         providers[i].c = vis_memory_alloc(count * sizeof(float));
-        if (providers[i].c == NULL)
+        providers[i].rows =
+            vis_memory_alloc((size_t)n * vis_gemm_row_step((size_t)n) * sizeof(float));
+        if (providers[i].c == NULL || providers[i].rows == NULL)
             goto done;
         if (i != BLAS &&
-            prepare(&providers[i], (enum vis_cpu)i, a, b, k_index, n, &err) != VISEME_OK)
+            prepare(&providers[i], (enum vis_cpu)i, b, k_index, n, &err) != VISEME_OK)
             goto done;
     }
     providers[BLAS].name = "openblas";
@@ -173,6 +180,7 @@ done:
         fprintf(stderr, "gemm: %s\n", err.status ? err.message : "out of memory");
     for (int i = 0; providers != NULL && i < MAX_PROVIDERS; i++) {
         vis_gemm_weights_free(&providers[i].weights);
+        vis_memory_free(providers[i].rows);
         vis_memory_free(providers[i].c);
     }
     vis_threads_close(one);

@@ -198,6 +198,11 @@ static void native_task(void *context, int task, int thread)
     }
 }
 
+size_t vis_gemm_row_step(size_t n)
+{
+    return n % 1024 == 0 ? n + 16 : n;
+}
+
 size_t vis_gemm_scratch_floats(viseme_gemm provider, int m, int k, int n, int threads)
 {
     return provider == VISEME_GEMM_BLAS ? vis_gemm_blas_scratch_floats(m, k, n, threads) : 0;

@@ -43,6 +43,11 @@ struct vis_gemm_job {
     enum vis_act act;
 };
 
+/* The distance in floats at which rows of n floats should lie. Rows a multiple of 4 KiB apart fall
+ * into the same sets of the L1 cache, and the 14 rows of a tile evict each other there: such rows
+ * get 64 bytes between them. */
+size_t vis_gemm_row_step(size_t n);
+
 /* Floats of scratch memory that a run with `threads` threads wants (BLAS gathers rows). */
 size_t vis_gemm_scratch_floats(viseme_gemm provider, int m, int k, int n, int threads);
 

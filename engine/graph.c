@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/gemm.h"
 #include "engine/model.h"
 
 enum { MAX_DIM = 1 << 24, MAX_NODES = 1 << 16 };
@@ -236,16 +237,14 @@ void vis_output(struct vis_graph *g, const char *name, const char *axes, vis_val
     g->values[x].last_node = MAX_NODES; /* lives to the end of the run */
 }
 
-/* Strides with the halo included. Rows of a matrix whose distance is a multiple of 4 KiB fall into
- * the same sets of the L1 cache, and more than 8 to 12 of them evict each other: such frames get
- * 64 bytes between them. */
+/* Strides with the halo included; frames are rows of the recurrent and fully connected layers. */
 static void lay_out(struct vis_graph *g, struct vis_value *v)
 {
     size_t n = (size_t)v->dim[VIS_C];
     v->stride[VIS_C] = 1;
     for (int axis = VIS_W; axis >= VIS_N; axis--) {
-        if (axis == VIS_T && n % 1024 == 0)
-            n += 16;
+        if (axis == VIS_T)
+            n = vis_gemm_row_step(n);
         v->stride[axis] = (ptrdiff_t)n;
         if (__builtin_mul_overflow(n, (size_t)(v->dim[axis] + 2 * v->halo[axis]), &n) ||
             n > MAX_FLOATS) {

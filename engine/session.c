@@ -69,6 +69,17 @@ void vis_session_keep_all(viseme_session *s)
     s->keep_all = 1;
 }
 
+const struct vis_node *vis_session_node(const viseme_session *s, int i,
+                                        const struct vis_value **value, const float **data)
+{
+    if (!s->has_run || i < 0 || i >= s->graph.node_count)
+        return NULL;
+    const struct vis_node *node = &s->graph.nodes[i];
+    *value = vis_graph_value(&s->graph, node->out);
+    *data = s->arena + (*value)->offset + (*value)->origin;
+    return node;
+}
+
 void viseme_session_close(viseme_session *s)
 {
     if (!s)

@@ -276,7 +276,8 @@ typedef struct viseme_cropper viseme_cropper;
 /** Options of viseme_cropper_open() and viseme_reader_open(). */
 typedef struct viseme_crop_options {
     const char *cascade_xml; /**< text of an OpenCV face cascade (haarcascade_frontalface_alt2),
-                                  not kept after the call */
+                                  not kept after the call; a reader opened without one takes
+                                  crops only */
     size_t cascade_bytes;
     double rate; /**< crops a second, > 0; 0: 25, which every network here was trained on */
 } viseme_crop_options;

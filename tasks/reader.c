@@ -19,6 +19,7 @@ struct viseme_reader {
     viseme_cropper *cropper;
     int beam, nbest, blank, classes;
     double rate;
+    int rgb; /* the network wants R G B, not B G R */
     enum { NOTHING, FRAMES, CROPS, FINISHED } state;
     uint8_t *crops;  /* [WINDOW H W 3] */
     float *input;    /* [1 3 T H W] */
@@ -61,6 +62,11 @@ static viseme_status check_model(viseme_reader *r, viseme_error *err)
                  !(json_number_value(rate) <= 1000)))
         return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"frame_rate\" is not from 1 to "
                         "1000", file);
+    const char *order = json_string_value(json_object_get(config, "pixel_order"));
+    r->rgb = order && strcmp(order, "rgb") == 0;
+    if (order && !r->rgb && strcmp(order, "bgr") != 0)
+        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"pixel_order\" is \"%s\"; "
+                        "\"bgr\" and \"rgb\" exist", file, order);
     r->blank = (int)json_integer_value(blank);
     if (r->rate == 0)
         r->rate = rate ? json_number_value(rate) : 25;
@@ -195,7 +201,7 @@ static viseme_status add_crop(viseme_reader *r, const viseme_image *crop, viseme
     for (int y = 0; y < CROP_HEIGHT; y++, dst += 3 * CROP_WIDTH) {
         const uint8_t *src = crop->data + y * crop->stride;
         memcpy(dst, src, 3 * CROP_WIDTH);
-        if (crop->format == VISEME_RGB24)
+        if ((crop->format == VISEME_RGB24) != r->rgb)
             for (int x = 0; x < CROP_WIDTH; x++) {
                 dst[3 * x] = src[3 * x + 2];
                 dst[3 * x + 2] = src[3 * x];
