@@ -15,7 +15,7 @@ float vis_fma_loop_avx2(long rounds)
     __m256 s[CHAINS];
     VIS_UNROLL
     for (int i = 0; i < CHAINS; i++)
-        s[i] = _mm256_set1_ps((float)i); /* all different, or a compiler keeps one chain */
+        s[i] = _mm256_set1_ps(3.0f + (float)i); /* equal or constant chains would be dropped */
     for (long r = 0; r < 2 * rounds; r++) {
         VIS_UNROLL
         for (int i = 0; i < CHAINS; i++)

@@ -15,7 +15,7 @@ float vis_fma_loop_avx512(long rounds)
     __m512 s[CHAINS];
     VIS_UNROLL
     for (int i = 0; i < CHAINS; i++)
-        s[i] = _mm512_set1_ps((float)i); /* all different, or a compiler keeps one chain */
+        s[i] = _mm512_set1_ps(3.0f + (float)i); /* equal or constant chains would be dropped */
     for (long r = 0; r < 2 * rounds; r++) {
         VIS_UNROLL
         for (int i = 0; i < CHAINS; i++)

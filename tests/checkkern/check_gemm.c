@@ -272,7 +272,7 @@ static void time_tile(struct ck *t, const struct shape *s, const char *label)
     const int nr = t->k.gemm_f32.nr, mr = t->k.gemm_f32.mr, pixels = pixels_of_frame(s);
     const int m = mr < pixels ? mr : pixels, n = s->out < nr ? s->out : nr;
     struct problem p = {.tile = {.n = n}};
-    ck_release(t);
+    ck_time_next(t);
     layer_problem(t, s, &p, m, 0);
     const int depth = p.tile.taps * p.tile.kc;
     p.tile.b = ck_in_aligned(t, (size_t)depth * (size_t)nr);

@@ -114,7 +114,7 @@ void check_gru(struct ck *t)
         check_units(t, s->length);
         if (t->bench) {
             struct gru_call g;
-            ck_release(t);
+            ck_time_next(t);
             if (set_up(t, &g, s->length))
                 ck_bench(t, 4.0 * (double)vis_gru_packed_floats(s->length), CK_GBYTES, call_step,
                          &g, "gru_step %s", s->name);

@@ -83,7 +83,7 @@ static void check_map(struct ck *t, vis_map_fn *fn, const char *name, double (*t
     sweep(t, fn, truth, exact);
     if (t->bench) {
         const size_t n = 4096;
-        ck_release(t);
+        ck_time_next(t);
         struct map_call call = {fn, ck_out(t, n), ck_in(t, n), n};
         ck_bench(t, 8.0 * (double)n, CK_GBYTES, call_map, &call, "%s n=%zu", name, n);
     }
@@ -141,7 +141,7 @@ static void check_add(struct ck *t)
     }
     if (t->bench) {
         const size_t n = 4096;
-        ck_release(t);
+        ck_time_next(t);
         struct add_call call = {t->k.add_f32, ck_out(t, n), ck_in(t, n), ck_in(t, n), n};
         ck_bench(t, 12.0 * (double)n, CK_GBYTES, call_add, &call, "add_f32 n=%zu", n);
     }
@@ -191,7 +191,7 @@ static void check_copy(struct ck *t)
     }
     if (t->bench) {
         const size_t n = 1024;
-        ck_release(t);
+        ck_time_next(t);
         struct copy_call call = {t->k.copy_f32, ck_out(t, n), ck_in(t, n * 32), 1, 32, n};
         ck_bench(t, 8.0 * (double)n, CK_GBYTES, call_copy, &call, "copy_f32 1 <- 32 n=%zu", n);
     }
@@ -252,7 +252,7 @@ void check_epilogue(struct ck *t)
     }
     if (t->bench) {
         const int n = 1536;
-        ck_release(t);
+        ck_time_next(t);
         struct epilogue_call e = {
             t->k.epilogue_f32, ck_inout(t, (size_t)n), ck_in(t, (size_t)n), ck_in(t, (size_t)n), n,
             VIS_ACT_RELU};

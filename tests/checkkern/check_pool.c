@@ -71,7 +71,7 @@ static void check_layer(struct ck *t, const struct shape *s)
     if (ck_case(t, "%s", s->name) && fill_and_run(t, &p, offset, false))
         check_result(t, &p);
     if (t->bench) {
-        ck_release(t);
+        ck_time_next(t);
         fill_and_run(t, &p, offset, false);
         ck_bench(t, 4.0 * (p.taps + 1) * p.w * c, CK_GBYTES, call_pool, &p, "maxpool %s row",
                  s->name);

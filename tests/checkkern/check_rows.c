@@ -85,7 +85,7 @@ static void check_form(struct ck *t, vis_row_fn *fn, const char *name, bool log_
         if (s->length <= LONGEST)
             check_length(t, fn, s->length, log_form);
         if (t->bench) {
-            ck_release(t);
+            ck_time_next(t);
             struct row_call call = {fn, ck_out(t, (size_t)s->length), ck_in(t, (size_t)s->length),
                                     s->length};
             ck_bench(t, 8.0 * s->length, CK_GBYTES, call_row, &call, "%s %s", name, s->name);

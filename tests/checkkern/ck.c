@@ -85,14 +85,16 @@ bool ck_case(struct ck *t, const char *what, ...)
     va_start(list, what);
     vsnprintf(t->what, sizeof t->what, what, list);
     va_end(list);
-    ck_release(t);
+    t->buffers = 0;
+    t->timing = false;
     t->cases++;
     return !t->broken && !t->quiet;
 }
 
-void ck_release(struct ck *t)
+void ck_time_next(struct ck *t)
 {
     t->buffers = 0;
+    t->timing = true;
 }
 
 void ck_finish(struct ck *t)

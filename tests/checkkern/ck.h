@@ -65,7 +65,7 @@ struct ck {
     /* the level under test */
     enum vis_cpu cpu;
     struct vis_kernels k;
-    double peak; /* GFLOP/s, with --bench */
+    bool timing; /* buffers for ck_bench() */
     bool quiet;  /* plain C, timed for its ratios only: no cases, no output */
 
     /* the kernel under test */
@@ -93,8 +93,9 @@ bool ck_start(struct ck *t, ck_any_fn *fn, const char *name, ...)
 /* Begins a case, described as printf does, and gives all buffers back. False once the kernel is
  * broken. */
 bool ck_case(struct ck *t, const char *what, ...) __attribute__((format(printf, 2, 3)));
-/* Gives all buffers back, between timings. */
-void ck_release(struct ck *t);
+/* Before a timing: gives all buffers back and aligns the next ones to 64 bytes, away from the guard
+ * pages, where masked loads and stores are slow. */
+void ck_time_next(struct ck *t);
 /* Ends the kernel and prints its line. */
 void ck_finish(struct ck *t);
 
@@ -130,8 +131,8 @@ void ck_fail(struct ck *t, const char *what, ...) __attribute__((format(printf, 
 double ck_gamma(double k);
 
 /* With --bench: times fn(context), which does `work` floating point operations or moves `work`
- * bytes, and prints the best and the median rate, for operations the share of the FMA peak, and
- * the ratio to plain C, which is found by the label. */
+ * bytes, and prints the best and the median rate, for operations the median share of the FMA rate
+ * measured right beside each sample, and the ratio to plain C, which is found by the label. */
 enum ck_unit { CK_GFLOPS, CK_GBYTES };
 void ck_bench(struct ck *t, double work, enum ck_unit unit, void (*fn)(void *context),
               void *context, const char *label, ...) __attribute__((format(printf, 6, 7)));

@@ -24,10 +24,8 @@ static void check_level(struct ck *t, enum vis_cpu cpu)
 {
     t->cpu = cpu;
     vis_kernels_init(&t->k, cpu);
-    if (t->bench && !t->list && !t->quiet) {
-        t->peak = vis_fma_peak(cpu);
-        printf("%s: FMA peak %.1f GFLOP/s on one core\n", vis_cpu_name(cpu), t->peak);
-    }
+    if (t->bench && !t->list && !t->quiet)
+        printf("%s: FMA peak %.1f GFLOP/s on one core\n", vis_cpu_name(cpu), vis_fma_peak(cpu));
     check_gemm(t);
     check_epilogue(t);
     check_maxpool(t);
