@@ -26,7 +26,7 @@ static void print_usage(FILE *to)
     for (int i = 0; i < COMMANDS; i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(to,
-            "  %-10s print the help of a command\n\n"
+            "  %-10s Print the help of a command\n\n"
             "'viseme COMMAND --help' lists a command's options; 'viseme --version' prints the\n"
             "version.\n\n"
             "Results go to standard output, everything else to standard error.\n%s",
