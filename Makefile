@@ -106,7 +106,8 @@ deps-test:
 deps-bench:
 	@$(DEPS) build bench
 
-demo: deps
+demo:
+	@$(DEPS) build parity
 	@$(SUBMAKE) all
 	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' scripts/demo.sh
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what viseme needs, and nothing when nothing is missing.
 #
-#   scripts/deps.sh [--check] build|test|bench ...
+#   scripts/deps.sh [--check] build|parity|test|bench ...
 #
 # Every package has a probe of what it is for (a header that compiles, a program, a Python
 # module), so libraries from anywhere count. What fails its probe is installed from Debian's
@@ -68,6 +68,11 @@ need_build() {
 }
 blas() { header cblas.h && links -lopenblas; }
 
+need_parity() {
+    need python3 program "$PYTHON"
+    need python3-numpy module numpy
+}
+
 need_test() {
     need libcmocka-dev cmocka
     need clang program clang
@@ -84,8 +89,7 @@ need_bench() {
     need npm program npm
 }
 need_python() {
-    need python3 program "$PYTHON"
-    need python3-numpy module numpy
+    need_parity
     need python3-torch module torch
 }
 
@@ -131,16 +135,16 @@ if [ "${1:-}" = --check ]; then
     shift
 fi
 if [ $# = 0 ]; then
-    echo "usage: scripts/deps.sh [--check] build|test|bench ..." >&2
+    echo "usage: scripts/deps.sh [--check] build|parity|test|bench ..." >&2
     exit 2
 fi
 probe() {
     missing=
     for set in "$@"; do
         case $set in
-        build | test | bench) "need_$set" ;;
+        build | parity | test | bench) "need_$set" ;;
         *)
-            echo "deps: unknown set '$set': give build, test or bench" >&2
+            echo "deps: unknown set '$set': give build, parity, test or bench" >&2
             exit 2
             ;;
         esac

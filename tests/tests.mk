@@ -76,7 +76,9 @@ fuzz: deps-test
 	@$(SUBMAKE) $(FUZZ) fuzz-programs
 	@tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
 
-parity: all
+parity:
+	@$(DEPS) build parity
+	@$(SUBMAKE) all
 	@$(PYTHON) tests/parity.py --build $(BUILD)
 
 # ---- style and rules ---------------------------------------------------------------------------
