@@ -223,7 +223,8 @@ static viseme_status check_limits(const struct vis_ffinput *in, viseme_error *er
                             in->path, par->width, par->height, VIS_FRAMES_MAX_PIXELS,
                             VIS_FRAMES_MAX_SIDE);
     }
-    if (format->duration != AV_NOPTS_VALUE &&
+    /* Where the clock may jump, the distance between its ends says nothing. */
+    if (!(format->iformat->flags & AVFMT_TS_DISCONT) && format->duration != AV_NOPTS_VALUE &&
         (double)format->duration / AV_TIME_BASE > VIS_FRAMES_MAX_SECONDS)
         return vis_fail(err, VISEME_ERR_LIMIT,
                         "%s: states a duration of %.1f hours, above the limit of %g; cut it into "

@@ -54,7 +54,8 @@ static double stated_duration(const struct video *v)
                       : v->input.format->duration != AV_NOPTS_VALUE
                           ? (double)v->input.format->duration / AV_TIME_BASE
                           : 0;
-    return duration > 0 ? duration : 0;
+    /* A transport stream's clock may have jumped: that is no statement. */
+    return duration > 0 && duration <= VIS_FRAMES_MAX_SECONDS ? duration : 0;
 }
 
 static void get_info(const void *self, struct vis_frames_info *info)
