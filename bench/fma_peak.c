@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-enum { CHAINS = 8, SAMPLES = 300, ROUNDS = 3000 };
+enum { CHAINS = 12, SAMPLES = 300, ROUNDS = 3000 };
 
 typedef float vec4 __attribute__((vector_size(16)));
 
@@ -14,7 +14,7 @@ static float fma_loop_c(long rounds)
     for (int i = 0; i < CHAINS; i++) /* all different, or a compiler keeps one chain */
         s[i] = (vec4){(float)i, 1.0f, 2.0f, 3.0f};
     for (long r = 0; r < rounds; r++)
-        for (int repeat = 0; repeat < 3; repeat++)
+        for (int repeat = 0; repeat < 2; repeat++)
             for (int i = 0; i < CHAINS; i++)
                 s[i] = s[i] * a + b;
     vec4 sum = s[0];

@@ -51,13 +51,12 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
             sum[i][1] = _mm256_add_ps(sum[i][1], bias1);
         }
     }
-    const __m256i lanes0 = first_lanes(t->n), lanes1 = first_lanes(t->n - 8);
     if (t->residual) {
         VIS_UNROLL
         for (int i = 0; i < m; i++) {
             const float *r = t->residual[i];
-            sum[i][0] = _mm256_add_ps(sum[i][0], _mm256_maskload_ps(r, lanes0));
-            sum[i][1] = _mm256_add_ps(sum[i][1], _mm256_maskload_ps(r + 8, lanes1));
+            sum[i][0] = _mm256_add_ps(sum[i][0], load_first(r, t->n));
+            sum[i][1] = _mm256_add_ps(sum[i][1], load_first(r + 8, t->n - 8));
         }
     }
     if (t->act == VIS_ACT_RELU) {
@@ -69,8 +68,8 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
     }
     VIS_UNROLL
     for (int i = 0; i < m; i++) {
-        _mm256_maskstore_ps(t->c[i], lanes0, sum[i][0]);
-        _mm256_maskstore_ps(t->c[i] + 8, lanes1, sum[i][1]);
+        store_first(t->c[i], t->n, sum[i][0]);
+        store_first(t->c[i] + 8, t->n - 8, sum[i][1]);
     }
 }
 

@@ -68,13 +68,12 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
             sum[i][1] = _mm512_add_ps(sum[i][1], bias1);
         }
     }
-    const __mmask16 lanes0 = first_lanes(t->n), lanes1 = first_lanes(t->n - 16);
     if (t->residual) {
         VIS_UNROLL
         for (int i = 0; i < m; i++) {
             const float *r = t->residual[i];
-            sum[i][0] = _mm512_add_ps(sum[i][0], _mm512_maskz_loadu_ps(lanes0, r));
-            sum[i][1] = _mm512_add_ps(sum[i][1], _mm512_maskz_loadu_ps(lanes1, r + 16));
+            sum[i][0] = _mm512_add_ps(sum[i][0], load_first(r, t->n));
+            sum[i][1] = _mm512_add_ps(sum[i][1], load_first(r + 16, t->n - 16));
         }
     }
     if (t->act == VIS_ACT_RELU) {
@@ -86,8 +85,8 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
     }
     VIS_UNROLL
     for (int i = 0; i < m; i++) {
-        _mm512_mask_storeu_ps(t->c[i], lanes0, sum[i][0]);
-        _mm512_mask_storeu_ps(t->c[i] + 16, lanes1, sum[i][1]);
+        store_first(t->c[i], t->n, sum[i][0]);
+        store_first(t->c[i] + 16, t->n - 16, sum[i][1]);
     }
 }
 

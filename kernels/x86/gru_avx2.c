@@ -19,19 +19,19 @@ struct step {
 /* The gates of the units u0 .. u0+7 from W_r h, W_z h, W_n h. */
 static inline void gates(const struct step *s, int u0, __m256 wh_r, __m256 wh_z, __m256 wh_n)
 {
-    const __m256i lanes = first_lanes(s->units - u0);
+    const int left = s->units - u0;
     const float *x = s->x + u0, *bias = s->bias + u0;
     const int z_at = s->units, n_at = 2 * s->units;
-    const __m256 u_r = _mm256_add_ps(wh_r, _mm256_maskload_ps(bias, lanes));
-    const __m256 u_z = _mm256_add_ps(wh_z, _mm256_maskload_ps(bias + z_at, lanes));
-    const __m256 u_n = _mm256_add_ps(wh_n, _mm256_maskload_ps(bias + n_at, lanes));
-    const __m256 r = sigmoid(_mm256_add_ps(_mm256_maskload_ps(x, lanes), u_r));
-    const __m256 z = sigmoid(_mm256_add_ps(_mm256_maskload_ps(x + z_at, lanes), u_z));
-    const __m256 n = tanh_of(_mm256_fmadd_ps(r, u_n, _mm256_maskload_ps(x + n_at, lanes)));
-    const __m256 h = _mm256_maskload_ps(s->h + u0, lanes);
+    const __m256 u_r = _mm256_add_ps(wh_r, load_first(bias, left));
+    const __m256 u_z = _mm256_add_ps(wh_z, load_first(bias + z_at, left));
+    const __m256 u_n = _mm256_add_ps(wh_n, load_first(bias + n_at, left));
+    const __m256 r = sigmoid(_mm256_add_ps(load_first(x, left), u_r));
+    const __m256 z = sigmoid(_mm256_add_ps(load_first(x + z_at, left), u_z));
+    const __m256 n = tanh_of(_mm256_fmadd_ps(r, u_n, load_first(x + n_at, left)));
+    const __m256 h = load_first(s->h + u0, left);
     const __m256 rest = _mm256_sub_ps(_mm256_set1_ps(1.0f), z);
     const __m256 out = _mm256_fmadd_ps(z, h, _mm256_mul_ps(rest, n));
-    _mm256_maskstore_ps(s->h_out + u0, lanes, out);
+    store_first(s->h_out + u0, left, out);
 }
 
 /* `blocks` blocks of 16 units from u0 on; six chains of multiply-adds each. */

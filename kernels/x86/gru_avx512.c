@@ -19,21 +19,21 @@ struct step {
 /* The gates of the units u0 .. u0+15 from W_r h, W_z h, W_n h. */
 static inline void gates(const struct step *s, int u0, const __m512 wh[3])
 {
-    const __mmask16 lanes = first_lanes(s->units - u0);
+    const int left = s->units - u0;
     __m512 x[3], u[3];
     VIS_UNROLL
     for (int g = 0; g < 3; g++) {
         const int at = g * s->units + u0;
-        x[g] = _mm512_maskz_loadu_ps(lanes, s->x + at);
-        u[g] = _mm512_add_ps(wh[g], _mm512_maskz_loadu_ps(lanes, s->bias + at));
+        x[g] = load_first(s->x + at, left);
+        u[g] = _mm512_add_ps(wh[g], load_first(s->bias + at, left));
     }
     const __m512 r = sigmoid(_mm512_add_ps(x[0], u[0]));
     const __m512 z = sigmoid(_mm512_add_ps(x[1], u[1]));
     const __m512 n = tanh_of(_mm512_fmadd_ps(r, u[2], x[2]));
-    const __m512 h = _mm512_maskz_loadu_ps(lanes, s->h + u0);
+    const __m512 h = load_first(s->h + u0, left);
     const __m512 rest = _mm512_sub_ps(_mm512_set1_ps(1.0f), z);
     const __m512 out = _mm512_fmadd_ps(z, h, _mm512_mul_ps(rest, n));
-    _mm512_mask_storeu_ps(s->h_out + u0, lanes, out);
+    store_first(s->h_out + u0, left, out);
 }
 
 /* `blocks` blocks of 16 units from u0 on; three chains of multiply-adds each. */

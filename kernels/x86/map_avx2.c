@@ -13,10 +13,8 @@ static inline __attribute__((always_inline)) void map(float *dst, const float *s
     size_t i = 0;
     for (; n - i >= 8; i += 8)
         _mm256_storeu_ps(dst + i, f(_mm256_loadu_ps(src + i)));
-    if (i < n) {
-        const __m256i lanes = first_lanes((int)(n - i));
-        _mm256_maskstore_ps(dst + i, lanes, f(_mm256_maskload_ps(src + i, lanes)));
-    }
+    if (i < n)
+        store_first(dst + i, (int)(n - i), f(load_first(src + i, (int)(n - i))));
 }
 
 /* Of two operands with a NaN, max gives the second. */
@@ -46,9 +44,9 @@ void vis_add_f32_avx2(float *dst, const float *a, const float *b, size_t n)
     for (; n - i >= 8; i += 8)
         _mm256_storeu_ps(dst + i, _mm256_add_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
     if (i < n) {
-        const __m256i lanes = first_lanes((int)(n - i));
-        const __m256 x = _mm256_maskload_ps(a + i, lanes), y = _mm256_maskload_ps(b + i, lanes);
-        _mm256_maskstore_ps(dst + i, lanes, _mm256_add_ps(x, y));
+        const int left = (int)(n - i);
+        const __m256 x = load_first(a + i, left), y = load_first(b + i, left);
+        store_first(dst + i, left, _mm256_add_ps(x, y));
     }
 }
 
@@ -56,14 +54,13 @@ void vis_epilogue_f32_avx2(float *c, const float *bias, const float *residual, i
                            enum vis_act act)
 {
     for (int j = 0; j < n; j += 8) {
-        const __m256i lanes = first_lanes(n - j);
-        __m256 x = _mm256_maskload_ps(c + j, lanes);
+        __m256 x = load_first(c + j, n - j);
         if (bias)
-            x = _mm256_add_ps(x, _mm256_maskload_ps(bias + j, lanes));
+            x = _mm256_add_ps(x, load_first(bias + j, n - j));
         if (residual)
-            x = _mm256_add_ps(x, _mm256_maskload_ps(residual + j, lanes));
+            x = _mm256_add_ps(x, load_first(residual + j, n - j));
         if (act == VIS_ACT_RELU)
             x = relu(x);
-        _mm256_maskstore_ps(c + j, lanes, x);
+        store_first(c + j, n - j, x);
     }
 }

@@ -13,10 +13,8 @@ static inline __attribute__((always_inline)) void map(float *dst, const float *s
     size_t i = 0;
     for (; n - i >= 16; i += 16)
         _mm512_storeu_ps(dst + i, f(_mm512_loadu_ps(src + i)));
-    if (i < n) {
-        const __mmask16 lanes = first_lanes((int)(n - i));
-        _mm512_mask_storeu_ps(dst + i, lanes, f(_mm512_maskz_loadu_ps(lanes, src + i)));
-    }
+    if (i < n)
+        store_first(dst + i, (int)(n - i), f(load_first(src + i, (int)(n - i))));
 }
 
 /* Of two operands with a NaN, max gives the second. */
@@ -46,10 +44,9 @@ void vis_add_f32_avx512(float *dst, const float *a, const float *b, size_t n)
     for (; n - i >= 16; i += 16)
         _mm512_storeu_ps(dst + i, _mm512_add_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)));
     if (i < n) {
-        const __mmask16 lanes = first_lanes((int)(n - i));
-        const __m512 x = _mm512_maskz_loadu_ps(lanes, a + i);
-        const __m512 y = _mm512_maskz_loadu_ps(lanes, b + i);
-        _mm512_mask_storeu_ps(dst + i, lanes, _mm512_add_ps(x, y));
+        const int left = (int)(n - i);
+        const __m512 x = load_first(a + i, left), y = load_first(b + i, left);
+        store_first(dst + i, left, _mm512_add_ps(x, y));
     }
 }
 
@@ -57,14 +54,13 @@ void vis_epilogue_f32_avx512(float *c, const float *bias, const float *residual,
                              enum vis_act act)
 {
     for (int j = 0; j < n; j += 16) {
-        const __mmask16 lanes = first_lanes(n - j);
-        __m512 x = _mm512_maskz_loadu_ps(lanes, c + j);
+        __m512 x = load_first(c + j, n - j);
         if (bias)
-            x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(lanes, bias + j));
+            x = _mm512_add_ps(x, load_first(bias + j, n - j));
         if (residual)
-            x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(lanes, residual + j));
+            x = _mm512_add_ps(x, load_first(residual + j, n - j));
         if (act == VIS_ACT_RELU)
             x = relu(x);
-        _mm512_mask_storeu_ps(c + j, lanes, x);
+        store_first(c + j, n - j, x);
     }
 }

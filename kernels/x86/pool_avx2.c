@@ -10,14 +10,13 @@ void vis_maxpool_f32_avx2(float *dst, ptrdiff_t dst_step, const float *src, ptrd
 {
     for (int x = 0; x < w; x++, dst += dst_step, src += src_step)
         for (int ch = 0; ch < c; ch += 8) {
-            const __m256i lanes = first_lanes(c - ch);
-            __m256 max = _mm256_maskload_ps(src + ch + tap_offset[0], lanes);
+            __m256 max = load_first(src + ch + tap_offset[0], c - ch);
             for (int tap = 1; tap < taps; tap++) {
-                const __m256 v = _mm256_maskload_ps(src + ch + tap_offset[tap], lanes);
+                const __m256 v = load_first(src + ch + tap_offset[tap], c - ch);
                 const __m256 nan = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
                 max = _mm256_max_ps(v, max); /* a NaN in max stays: it is the second */
                 max = _mm256_blendv_ps(max, v, nan);
             }
-            _mm256_maskstore_ps(dst + ch, lanes, max);
+            store_first(dst + ch, c - ch, max);
         }
 }

@@ -15,7 +15,7 @@ static inline __m256 largest(const float *src, int n)
     __m256 max = lowest;
     for (int i = 0; i < n; i += 8) {
         const __m256i lanes = first_lanes(n - i);
-        const __m256 x = _mm256_maskload_ps(src + i, lanes);
+        const __m256 x = load_first(src + i, n - i);
         max = _mm256_max_ps(_mm256_blendv_ps(lowest, x, _mm256_castsi256_ps(lanes)), max);
     }
     max = _mm256_max_ps(max, _mm256_permute2f128_ps(max, max, 1));
@@ -36,11 +36,11 @@ static inline float sum_exp(float *dst, const float *src, int n, __m256 max)
     __m256 sum = _mm256_setzero_ps();
     for (int i = 0; i < n; i += 8) {
         const __m256i lanes = first_lanes(n - i);
-        const __m256 x = _mm256_maskload_ps(src + i, lanes);
+        const __m256 x = load_first(src + i, n - i);
         const __m256 e = exp_of_negative(_mm256_sub_ps(x, max));
         sum = _mm256_add_ps(sum, _mm256_and_ps(e, _mm256_castsi256_ps(lanes)));
         if (dst)
-            _mm256_maskstore_ps(dst + i, lanes, e);
+            store_first(dst + i, n - i, e);
     }
     return sum_lanes(sum);
 }
@@ -49,9 +49,7 @@ void vis_softmax_f32_avx2(float *dst, const float *src, int n)
 {
     const __m256 scale = _mm256_set1_ps(1.0f / sum_exp(dst, src, n, largest(src, n)));
     for (int i = 0; i < n; i += 8) {
-        const __m256i lanes = first_lanes(n - i);
-        _mm256_maskstore_ps(dst + i, lanes,
-                            _mm256_mul_ps(_mm256_maskload_ps(dst + i, lanes), scale));
+        store_first(dst + i, n - i, _mm256_mul_ps(load_first(dst + i, n - i), scale));
     }
 }
 
@@ -60,8 +58,7 @@ void vis_log_softmax_f32_avx2(float *dst, const float *src, int n)
     const __m256 max = largest(src, n);
     const __m256 log_sum = _mm256_set1_ps((float)log((double)sum_exp(NULL, src, n, max)));
     for (int i = 0; i < n; i += 8) {
-        const __m256i lanes = first_lanes(n - i);
-        const __m256 x = _mm256_sub_ps(_mm256_maskload_ps(src + i, lanes), max);
-        _mm256_maskstore_ps(dst + i, lanes, _mm256_sub_ps(x, log_sum));
+        const __m256 x = _mm256_sub_ps(load_first(src + i, n - i), max);
+        store_first(dst + i, n - i, _mm256_sub_ps(x, log_sum));
     }
 }
