@@ -83,7 +83,7 @@ def pytest(args, folder):
     if not glob.glob(os.path.join(ROOT, folder, "test_*.py")):
         return []
     return [Item(folder, [args.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder],
-                 300, read_line)]
+                 600, read_line)]
 
 
 def checks(args):
