@@ -24,9 +24,10 @@ struct vis_frames_info {
 
 struct vis_frames;
 
-/* Opens `path`: a regular file (video), a directory of .png files, or a glob pattern that names
- * .png files (in natural order of their names). A path is never taken for a URL, a playlist or a
- * device. opts may be NULL.
+/* Opens `path`: a regular file (a video, or one PNG picture: its content decides, not its name), a
+ * directory of .png files, or, when nothing of that name exists, a glob pattern that names .png
+ * files. Pictures come in natural order of their names, hidden ones left out, and need not be of
+ * one size. A path is never taken for a URL, a playlist or a device. opts may be NULL.
  * Returns VISEME_OK, VISEME_ERR_ARGUMENT (fps), VISEME_ERR_INPUT (missing, unreadable, not a
  * regular file, no video stream, damaged, unsupported), VISEME_ERR_LIMIT or VISEME_ERR_NOMEM. */
 viseme_status vis_frames_open(struct vis_frames **out, const char *path,
@@ -36,9 +37,12 @@ void vis_frames_close(struct vis_frames *frames);
 void vis_frames_get_info(const struct vis_frames *frames, struct vis_frames_info *info);
 
 /* The next picture, in BGR24. image->data is NULL at the end of the stream. The picture belongs to
- * the stream and lives until the next call. *seconds never goes back; the first is 0 or where the
- * stream starts. A damaged frame in the middle is skipped, not fatal; a stream of which nothing
- * can be decoded is VISEME_ERR_INPUT. */
+ * the stream and lives until the next call; its size may change from one to the next. *seconds
+ * counts from the start of the file and never goes back: a video that starts later than its sound
+ * has a first time above 0. A damaged frame in the middle of a video is skipped, not fatal, and a
+ * stream of which nothing can be decoded is refused when it is opened; a damaged picture is
+ * VISEME_ERR_INPUT. Rotation that a video states is not applied.
+ * Returns VISEME_OK, VISEME_ERR_INPUT, VISEME_ERR_LIMIT or VISEME_ERR_NOMEM. */
 viseme_status vis_frames_next(struct vis_frames *frames, viseme_image *image, double *seconds,
                               viseme_error *err);
 

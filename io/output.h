@@ -9,7 +9,9 @@
 
 struct vis_output;
 
-/* Opens `path` for writing; "-" is standard output. *stream receives where to write.
+/* Opens `path` for writing; "-" is standard output. *stream receives where to write. A new file
+ * gets the mode that umask leaves, a replaced one keeps its mode; symbolic links are followed;
+ * devices and pipes are written directly. At most 64 outputs are open at once.
  * Returns VISEME_OK, VISEME_ERR_OUTPUT or VISEME_ERR_NOMEM. */
 viseme_status vis_output_open(struct vis_output **out, const char *path, FILE **stream,
                               viseme_error *err);
