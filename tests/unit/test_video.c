@@ -167,7 +167,7 @@ static int have_ffmpeg(void)
 static const char *make_video(const char *name, const char *arguments)
 {
     const char *path = scratch_path(name);
-    char command[8192];
+    char command[16384];
     snprintf(command, sizeof command, "ffmpeg -nostdin -v error -y %s '%s'", arguments, path);
     if (system(command) != 0)
         fail_msg("failed: %s", command);
@@ -178,7 +178,7 @@ static const char *make_video(const char *name, const char *arguments)
 static int compare_with_ffmpeg(const char *path)
 {
     struct vis_frames *frames = open_frames(path, 0);
-    char command[8192];
+    char command[16384];
     FILE *theirs;
     viseme_image image;
     double t, last = 0;
