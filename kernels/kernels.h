@@ -91,8 +91,8 @@ typedef void vis_gru_pack_fn(float *dst, const float *src, int units);
 /* y = softmax(x) or log_softmax(x) of one row of n >= 1; in place. */
 typedef void vis_row_fn(float *dst, const float *src, int n);
 
-/* dst[i] = f(src[i]), i < n; in place. exp-based maps are within 4 ulp of the exact value or, for
- * results near zero, 1e-7 absolute. */
+/* dst[i] = f(src[i]), i < n; in place. exp-based maps are within 4 ulp of the exact value, also near
+ * zero; results below the normal numbers may become 0. */
 typedef void vis_map_fn(float *dst, const float *src, size_t n);
 
 /* dst[i] = a[i] + b[i]; in place with either. */

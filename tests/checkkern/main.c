@@ -2,7 +2,7 @@
  *
  *   checkkern [--list] [--kernel PATTERN] [--cpu LEVEL] [--seed N] [--bench] [--shapes FOLDER]
  *
- * Exit status: 0 all passed, 1 something failed, 2 wrong usage. */
+ * Exit status: 0 all passed, 1 something failed or nothing was checked, 2 wrong usage. */
 #include "bench/fma_peak.h"
 #include "tests/checkkern/ck.h"
 
@@ -107,7 +107,10 @@ int main(int argc, char **argv)
             check_level(&t, (enum vis_cpu)cpu);
     }
     ck_free(&t);
-    if (!t.list)
-        printf("%d passed, %d failed\n", t.passed, t.failed);
-    return t.failed ? 1 : 0;
+    if (t.list)
+        return 0;
+    printf("%d passed, %d failed\n", t.passed, t.failed);
+    if (t.passed + t.failed == 0)
+        fprintf(stderr, "checkkern: no kernel matches; --list prints their names\n");
+    return t.failed || !t.passed ? 1 : 0;
 }
