@@ -69,7 +69,7 @@ void vis_name_error(viseme_error *err, const char *name)
 {
     viseme_error plain = *err;
     size_t n = strlen(name);
-    if (strncmp(plain.message, name, n) == 0)
+    if (strncmp(plain.message, name, n) == 0 && plain.message[n] == ':')
         return;
     vis_fail(err, plain.status, "%s: %s", name, plain.message);
 }

@@ -19,9 +19,10 @@ struct vis_ctc_result {
     struct vis_ctc_hypothesis *best; /* [count], best first */
 };
 
-/* logp  [T C] log-probabilities (rows of log-softmax), T >= 0, C >= 2; NaN is VISEME_ERR_INPUT.
+/* logp  [T C] log-probabilities (rows of log-softmax), T >= 0, C >= 2; NaN, +Inf and a
+ * row of nothing but -Inf are VISEME_ERR_INPUT.
  * blank 0 .. C-1.
- * Ties go to the lower label, so results do not depend on the machine.
+ * Ties go to the lower label (beam: see nets/ctc_beam.c), so results do not depend on the machine.
  * Free the result with vis_ctc_free(). Errors: VISEME_ERR_NOMEM, VISEME_ERR_INPUT. */
 viseme_status vis_ctc_greedy(struct vis_ctc_result *out, const float *logp, int frames,
                              int classes, int blank, viseme_error *err);

@@ -18,6 +18,7 @@ PROGRAM = os.path.abspath(os.environ.get("VISEME_BIN") or os.path.join(
     ROOT, os.environ.get("VISEME_BUILD") or "build", "viseme"))
 CASCADES = ["/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml",
             "/usr/share/opencv/haarcascades/haarcascade_frontalface_alt2.xml"]
+SMALL = bool(os.environ.get("VISEME_TEST_SMALL"))  # a slow build: fewer runs will do
 COMMANDS = ["read", "face", "eval", "run", "models", "version"]
 
 
@@ -114,6 +115,14 @@ def faces(tmp_path_factory, cascade):
     for i in range(12):
         pictures.write_png(folder / f"{i:03d}.png", pictures.face(opening=i % 4 / 3))
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def text(weights, faces):
+    """The line that `viseme read` prints for `faces`."""
+    done = subprocess.run([PROGRAM, "read", "-m", weights, faces], env=environment(), check=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return done.stdout.decode()
 
 
 @pytest.fixture(scope="session")

@@ -51,5 +51,6 @@ def test_face(many, tmp_path, number):
 
 def test_shell_sees_130(shell, many, weights):
     """What a shell calls a death by SIGINT. timeout(1) passes the status on."""
-    result = shell(f"timeout --preserve-status -s INT 1 $VISEME read -q -m {weights} {many}; echo $?")
+    result = shell("timeout --preserve-status -s INT 1 "
+                   f"$VISEME read -q -m {weights} {many}; echo $?")
     assert result.out == "130\n"
