@@ -85,7 +85,7 @@ static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int thr
     const struct vis_value *y = vis_graph_value(g, node->out);
     const struct vis_kernels *kernels = vis_model_kernels(g->model);
     viseme_gemm gemm = vis_model_gemm(g->model);
-    struct pack_context context = { g->model, s };
+    struct pack_context context = {g->model, s};
     char key[256];
     snprintf(key, sizeof key, "gemm %dx%dx%dx%d %s", s->k[0], s->k[1], s->k[2], s->channels,
              s->weight[0]->info.name);
@@ -101,11 +101,13 @@ static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int thr
             s->tap_offset[t * s->k[1] + h] = t * x->stride[VIS_T] + h * x->stride[VIS_H];
     double rows = (double)y->dim[VIS_N] * y->dim[VIS_T] * y->dim[VIS_H] * y->dim[VIS_W];
     if (rows > INT_MAX)
-        return vis_fail(err, VISEME_ERR_LIMIT, "%s would compute %.0f positions; give the network "
-                        "fewer frames at a time", node->name, rows);
+        return vis_fail(err, VISEME_ERR_LIMIT,
+                        "%s would compute %.0f positions; give the network "
+                        "fewer frames at a time",
+                        node->name, rows);
     node->flop = 2 * rows * kernel_size(s) * s->out;
-    node->scratch_floats = vis_gemm_scratch_floats(gemm, (int)rows, kernel_size(s), s->out,
-                                                   threads);
+    node->scratch_floats =
+        vis_gemm_scratch_floats(gemm, (int)rows, kernel_size(s), s->out, threads);
     snprintf(node->algorithm, sizeof node->algorithm, "gemm %s",
              gemm == VISEME_GEMM_BLAS ? "blas" : kernels->gemm_f32.name);
     return VISEME_OK;
@@ -142,15 +144,15 @@ static void run(const struct vis_node *node, const struct vis_run *run)
     vis_gemm_run(run->kernels, &job, run->threads, run->scratch);
 }
 
-static const struct vis_op conv_op = { "conv", prepare, run };
+static const struct vis_op conv_op = {"conv", prepare, run};
 
 /* Shapes of the weights: [out C kt kh kw], or [out C*kt*kh*kw] for a fully connected layer. */
 static void find_weights(struct vis_graph *g, struct conv_state *s,
                          const struct vis_conv_weights *weights)
 {
     int parts = weights->weight[1] ? 2 : 1;
-    int shape[5] = { s->out / parts, s->channels, s->k[0], s->k[1], s->k[2] };
-    int flat[2] = { s->out / parts, kernel_size(s) };
+    int shape[5] = {s->out / parts, s->channels, s->k[0], s->k[1], s->k[2]};
+    int flat[2] = {s->out / parts, kernel_size(s)};
     for (int i = 0; i < parts; i++) {
         s->weight[i] = weights->flat ? vis_graph_weight(g, weights->weight[i], flat, 2)
                                      : vis_graph_weight(g, weights->weight[i], shape, 5);
@@ -165,18 +167,19 @@ vis_val vis_conv_named(struct vis_graph *g, vis_val x, const char *name,
     if (g->status != VISEME_OK)
         return 0;
     const struct vis_value *in = vis_graph_value(g, x);
-    struct conv_state params = { .out = conv.out, .channels = in->dim[VIS_C], .act = conv.act,
-                                 .residual = conv.residual };
-    int dim[VIS_AXES] = { in->dim[VIS_N], 0, 0, 0, conv.out };
+    struct conv_state params = {
+        .out = conv.out, .channels = in->dim[VIS_C], .act = conv.act, .residual = conv.residual};
+    int dim[VIS_AXES] = {in->dim[VIS_N], 0, 0, 0, conv.out};
     for (int i = 0; i < 3; i++) {
         params.k[i] = conv.k[i] ? conv.k[i] : 1;
         params.stride[i] = conv.stride[i] ? conv.stride[i] : 1;
         params.pad[i] = conv.pad[i];
         int room = in->dim[VIS_T + i] + 2 * params.pad[i] - params.k[i];
         if (room < 0) {
-            vis_graph_fail(g, VISEME_ERR_ARGUMENT, "%s: the input is too small along %c: %d with "
-                           "padding %d, the kernel is %d", name, "THW"[i], in->dim[VIS_T + i],
-                           params.pad[i], params.k[i]);
+            vis_graph_fail(g, VISEME_ERR_ARGUMENT,
+                           "%s: the input is too small along %c: %d with "
+                           "padding %d, the kernel is %d",
+                           name, "THW"[i], in -> dim[VIS_T + i], params.pad[i], params.k[i]);
             return 0;
         }
         dim[VIS_T + i] = room / params.stride[i] + 1;
@@ -197,8 +200,7 @@ vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_co
     char weight[256], bias[256];
     snprintf(weight, sizeof weight, "%s.weight", name);
     snprintf(bias, sizeof bias, "%s.bias", name);
-    struct vis_conv_weights weights = { .weight = { weight },
-                                        .bias = { conv.no_bias ? NULL : bias } };
+    struct vis_conv_weights weights = {.weight = {weight}, .bias = {conv.no_bias ? NULL : bias}};
     return vis_conv_named(g, x, name, &weights, conv);
 }
 
@@ -207,14 +209,14 @@ vis_val vis_linear(struct vis_graph *g, vis_val x, const char *name, int out)
     char weight[256], bias[256];
     snprintf(weight, sizeof weight, "%s.weight", name);
     snprintf(bias, sizeof bias, "%s.bias", name);
-    struct vis_conv_weights weights = { .weight = { weight }, .bias = { bias }, .flat = 1 };
+    struct vis_conv_weights weights = {.weight = {weight}, .bias = {bias}, .flat = 1};
     return vis_conv_named(g, x, name, &weights, vis_conv_whole_map(g, x, out));
 }
 
 struct vis_conv vis_conv_whole_map(const struct vis_graph *g, vis_val x, int out)
 {
     const struct vis_value *in = vis_graph_value(g, x);
-    struct vis_conv conv = { .out = out };
+    struct vis_conv conv = {.out = out};
     if (g->status == VISEME_OK) {
         conv.k[1] = in->dim[VIS_H];
         conv.k[2] = in->dim[VIS_W];

@@ -40,8 +40,8 @@ static void frame_task(void *context, int task, int thread)
     enum vis_axis outer = inner == VIS_C ? VIS_W : VIS_C;
     for (int h = 0; h < v->dim[VIS_H]; h++)
         for (int i = 0; i < v->dim[outer]; i++) {
-            ptrdiff_t inside = n * v->stride[VIS_N] + t * v->stride[VIS_T] +
-                               h * v->stride[VIS_H] + i * v->stride[outer];
+            ptrdiff_t inside = n * v->stride[VIS_N] + t * v->stride[VIS_T] + h * v->stride[VIS_H] +
+                               i * v->stride[outer];
             ptrdiff_t dense = n * r->stride[VIS_N] + t * r->stride[VIS_T] + h * r->stride[VIS_H] +
                               i * r->stride[outer];
             copy(r, r->inside + inside, v->stride[inner], r->dense + dense, r->stride[inner],
@@ -53,8 +53,11 @@ static void transfer(const struct vis_run *run, const struct vis_port *port, flo
                      int reading)
 {
     const struct vis_value *v = vis_graph_value(run->graph, port->value);
-    struct edge_run r = { .kernels = run->kernels, .value = v, .dense = dense,
-                          .inside = vis_run_data(run, port->value), .reading = reading };
+    struct edge_run r = {.kernels = run->kernels,
+                         .value = v,
+                         .dense = dense,
+                         .inside = vis_run_data(run, port->value),
+                         .reading = reading};
     ptrdiff_t stride = 1;
     for (int i = (int)strlen(port->axes) - 1; i >= 0; i--) {
         int axis = (int)(strchr("NTHWC", port->axes[i]) - "NTHWC");
@@ -108,7 +111,7 @@ void vis_edge_zero_halo(const struct vis_run *run, vis_val x)
     const struct vis_value *v = vis_graph_value(run->graph, x);
     if (!v->halo[VIS_T] && !v->halo[VIS_H] && !v->halo[VIS_W])
         return;
-    struct halo_run r = { v, run->arena + v->offset };
+    struct halo_run r = {v, run->arena + v->offset};
     vis_threads_run(run->threads, v->dim[VIS_N] * (v->dim[VIS_T] + 2 * v->halo[VIS_T]), halo_task,
                     &r);
 }

@@ -15,8 +15,8 @@ viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kerne
     int padded = (n + nr - 1) / nr * nr;
     size_t b_bytes = (size_t)padded * (size_t)k * sizeof(float);
     size_t bias_bytes = bias ? (size_t)padded * sizeof(float) : 0;
-    *out = (struct vis_gemm_weights){ .provider = provider, .k = k, .n = n, .nr = nr,
-                                      .bytes = b_bytes + bias_bytes };
+    *out = (struct vis_gemm_weights){
+        .provider = provider, .k = k, .n = n, .nr = nr, .bytes = b_bytes + bias_bytes};
     out->b = vis_memory_alloc(b_bytes);
     out->bias = bias ? vis_memory_alloc(bias_bytes) : NULL;
     if (!out->b || (bias && !out->bias)) {
@@ -42,7 +42,7 @@ void vis_gemm_weights_free(struct vis_gemm_weights *w)
 {
     vis_memory_free(w->b);
     vis_memory_free(w->bias);
-    *w = (struct vis_gemm_weights){ 0 };
+    *w = (struct vis_gemm_weights){0};
 }
 
 static int rows_of(const struct vis_gemm_job *job)
@@ -215,7 +215,7 @@ void vis_gemm_run(const struct vis_kernels *kernels, const struct vis_gemm_job *
         vis_gemm_blas_run(kernels, job, rows_of(job), threads, scratch);
         return;
     }
-    struct split s = { .kernels = kernels, .job = job };
+    struct split s = {.kernels = kernels, .job = job};
     choose_split(&s, vis_threads_count(threads));
     vis_threads_run(threads, s.blocks * s.groups, native_task, &s);
 }

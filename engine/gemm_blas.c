@@ -84,8 +84,11 @@ static void block_task(void *context, int task, int thread)
 void vis_gemm_blas_run(const struct vis_kernels *kernels, const struct vis_gemm_job *job, int m,
                        struct vis_threads *threads, float *scratch)
 {
-    struct blas_run run = { .kernels = kernels, .job = job, .m = m, .scratch = scratch,
-                            .rows = block_rows(m, job->weights->k) };
+    struct blas_run run = {.kernels = kernels,
+                           .job = job,
+                           .m = m,
+                           .scratch = scratch,
+                           .rows = block_rows(m, job->weights->k)};
     openblas_set_num_threads(1);
     vis_threads_run(threads, (m + run.rows - 1) / run.rows, block_task, &run);
 }

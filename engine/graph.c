@@ -41,12 +41,14 @@ static int grow(struct vis_graph *g, void **array, int count, int *room, size_t 
 
 static vis_val add_value(struct vis_graph *g, const int dim[VIS_AXES])
 {
-    struct vis_value value = { .first_node = g->node_count, .last_node = g->node_count };
+    struct vis_value value = {.first_node = g->node_count, .last_node = g->node_count};
     for (int i = 0; i < VIS_AXES; i++) {
         value.dim[i] = dim[i];
         if (dim[i] < 1 || dim[i] > MAX_DIM) {
-            vis_graph_fail(g, VISEME_ERR_LIMIT, "a layer would have a dimension of %d; 1 to %d "
-                           "are possible", dim[i], MAX_DIM);
+            vis_graph_fail(g, VISEME_ERR_LIMIT,
+                           "a layer would have a dimension of %d; 1 to %d "
+                           "are possible",
+                           dim[i], MAX_DIM);
             return 0;
         }
     }
@@ -66,8 +68,11 @@ vis_val vis_graph_add(struct vis_graph *g, const struct vis_op *op, const char *
     vis_val out = add_value(g, dim);
     if (!out)
         return 0;
-    struct vis_node node = { .op = op, .name = strdup(name), .state = calloc(1, state_bytes + 1),
-                             .in = { in0, in1 }, .out = out };
+    struct vis_node node = {.op = op,
+                            .name = strdup(name),
+                            .state = calloc(1, state_bytes + 1),
+                            .in = {in0, in1},
+                            .out = out};
     if (!node.name || !node.state) {
         free(node.name);
         free(node.state);
@@ -107,8 +112,8 @@ const struct vis_weights_tensor *vis_graph_weight(struct vis_graph *g, const cha
     const char *file = vis_weights_name(w);
     const struct vis_weights_tensor *t = vis_weights_find(w, name);
     if (!t) {
-        vis_graph_fail(g, VISEME_ERR_MODEL, "%s: tensor \"%s\" of the network %s is missing",
-                       file, name, vis_model_net(g->model)->name);
+        vis_graph_fail(g, VISEME_ERR_MODEL, "%s: tensor \"%s\" of the network %s is missing", file,
+                       name, vis_model_net(g->model)->name);
         return NULL;
     }
     int64_t want[VIS_WEIGHTS_MAX_RANK];
@@ -145,8 +150,10 @@ int vis_config_int(struct vis_graph *g, const char *key, int fallback, int low, 
         return fallback;
     if (!json_is_integer(value) || json_integer_value(value) < low ||
         json_integer_value(value) > high) {
-        vis_graph_fail(g, VISEME_ERR_MODEL, "%s: viseme.config \"%s\" is not a whole number from "
-                       "%d to %d", vis_weights_name(vis_model_weights(g->model)), key, low, high);
+        vis_graph_fail(g, VISEME_ERR_MODEL,
+                       "%s: viseme.config \"%s\" is not a whole number from "
+                       "%d to %d",
+                       vis_weights_name(vis_model_weights(g->model)), key, low, high);
         return fallback;
     }
     return (int)json_integer_value(value);
@@ -160,7 +167,7 @@ static int axis_of(char letter)
 static void add_port(struct vis_graph *g, struct vis_port *ports, int *count, const char *name,
                      const char *axes, vis_val value)
 {
-    struct vis_port port = { .name = strdup(name), .value = value };
+    struct vis_port port = {.name = strdup(name), .value = value};
     snprintf(port.axes, sizeof port.axes, "%s", axes);
     if (!port.name)
         vis_graph_fail(g, VISEME_ERR_NOMEM, "out of memory while building the network");
@@ -209,14 +216,16 @@ vis_val vis_input(struct vis_graph *g, const char *name, const char *axes,
         int fits = bound->rank == (int)strlen(axes) && bound->data;
         for (int i = 0; fits && i < bound->rank; i++) {
             int want = fixed[axis_of(axes[i])];
-            fits = want ? bound->shape[i] == want
-                        : bound->shape[i] >= 1 && bound->shape[i] <= MAX_DIM;
+            fits =
+                want ? bound->shape[i] == want : bound->shape[i] >= 1 && bound->shape[i] <= MAX_DIM;
             dim[axis_of(axes[i])] = fits ? (int)bound->shape[i] : 1;
         }
         if (!fits) {
             char is[96], wants[96];
             shape_text(is, sizeof is, bound->shape,
-                       bound->rank < 0 ? 0 : bound->rank > 8 ? 8 : bound->rank);
+                       bound->rank < 0   ? 0
+                       : bound->rank > 8 ? 8
+                                         : bound->rank);
             wanted_text(wants, sizeof wants, axes, fixed);
             vis_graph_fail(g, VISEME_ERR_ARGUMENT, "input \"%s\" is %s, the network %s wants %s",
                            name, is, vis_model_net(g->model)->name, wants);
@@ -248,7 +257,8 @@ static void lay_out(struct vis_graph *g, struct vis_value *v)
         v->stride[axis] = (ptrdiff_t)n;
         if (__builtin_mul_overflow(n, (size_t)(v->dim[axis] + 2 * v->halo[axis]), &n) ||
             n > MAX_FLOATS) {
-            vis_graph_fail(g, VISEME_ERR_LIMIT, "a layer would have more than 2^31 elements; give "
+            vis_graph_fail(g, VISEME_ERR_LIMIT,
+                           "a layer would have more than 2^31 elements; give "
                            "the network fewer frames at a time");
             return;
         }
@@ -266,8 +276,10 @@ static void check_all_used(struct vis_graph *g)
     const viseme_weights *w = vis_model_weights(g->model);
     for (size_t i = 0; i < viseme_weights_count(w) && g->status == VISEME_OK; i++)
         if (!g->used[i])
-            vis_graph_fail(g, VISEME_ERR_MODEL, "%s: tensor \"%s\" does not belong to the network "
-                           "%s", vis_weights_name(w), viseme_weights_tensor_at(w, i)->name,
+            vis_graph_fail(g, VISEME_ERR_MODEL,
+                           "%s: tensor \"%s\" does not belong to the network "
+                           "%s",
+                           vis_weights_name(w), viseme_weights_tensor_at(w, i)->name,
                            vis_model_net(g->model)->name);
 }
 
@@ -289,12 +301,12 @@ viseme_status vis_graph_build(struct vis_graph *g, const viseme_model *model,
                               viseme_error *err)
 {
     viseme_error local;
-    *g = (struct vis_graph){ .model = model, .bound = inputs, .bound_count = count };
+    *g = (struct vis_graph){.model = model, .bound = inputs, .bound_count = count};
     g->used = calloc(viseme_weights_count(vis_model_weights(model)) + 1, 1);
     if (!g->used)
         vis_graph_fail(g, VISEME_ERR_NOMEM, "out of memory while building the network");
     else
-        add_value(g, (const int[VIS_AXES]){ 1, 1, 1, 1, 1 }); /* value 0: none */
+        add_value(g, (const int[VIS_AXES]){1, 1, 1, 1, 1}); /* value 0: none */
     vis_model_net(model)->build(g);
     check_no_stranger(g);
     check_all_used(g);
@@ -326,5 +338,5 @@ void vis_graph_free(struct vis_graph *g)
     free(g->nodes);
     free(g->values);
     free(g->used);
-    *g = (struct vis_graph){ 0 };
+    *g = (struct vis_graph){0};
 }

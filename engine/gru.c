@@ -59,7 +59,7 @@ static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int thr
     const struct vis_value *y = vis_graph_value(g, node->out);
     (void)threads;
     for (int d = 0; d < 2; d++) {
-        struct pack_context context = { vis_model_kernels(g->model), s, d };
+        struct pack_context context = {vis_model_kernels(g->model), s, d};
         char key[256];
         const void *packed;
         snprintf(key, sizeof key, "gru %s", s->weight[d]->info.name);
@@ -117,31 +117,31 @@ static void run(const struct vis_node *node, const struct vis_run *run)
     vis_threads_run(run->threads, 2 * r.y->dim[VIS_N], direction_task, &r);
 }
 
-static const struct vis_op gru_op = { "gru", prepare, run };
+static const struct vis_op gru_op = {"gru", prepare, run};
 
 vis_val vis_bigru(struct vis_graph *g, vis_val x, const char *name, int units)
 {
-    static const char *const suffix[2] = { "", "_reverse" };
+    static const char *const suffix[2] = {"", "_reverse"};
     enum { WEIGHT_IH, BIAS_IH, WEIGHT_HH, BIAS_HH, KINDS };
-    static const char *const kind[KINDS] = { "weight_ih", "bias_ih", "weight_hh", "bias_hh" };
+    static const char *const kind[KINDS] = {"weight_ih", "bias_ih", "weight_hh", "bias_hh"};
     char names[KINDS][2][256];
     for (int k = 0; k < KINDS; k++)
         for (int d = 0; d < 2; d++)
             snprintf(names[k][d], sizeof names[k][d], "%s.%s_l0%s", name, kind[k], suffix[d]);
-    struct vis_conv_weights input = { .weight = { names[WEIGHT_IH][0], names[WEIGHT_IH][1] },
-                                      .bias = { names[BIAS_IH][0], names[BIAS_IH][1] },
-                                      .flat = 1 };
+    struct vis_conv_weights input = {.weight = {names[WEIGHT_IH][0], names[WEIGHT_IH][1]},
+                                     .bias = {names[BIAS_IH][0], names[BIAS_IH][1]},
+                                     .flat = 1};
     vis_val gates = vis_conv_named(g, x, name, &input, vis_conv_whole_map(g, x, 6 * units));
     if (!gates)
         return 0;
-    struct gru_state params = { .units = units }, *s;
+    struct gru_state params = {.units = units}, *s;
     for (int d = 0; d < 2; d++) {
-        const int shape[2] = { 3 * units, units };
+        const int shape[2] = {3 * units, units};
         params.weight[d] = vis_graph_weight(g, names[WEIGHT_HH][d], shape, 2);
         params.bias[d] = vis_graph_weight(g, names[BIAS_HH][d], shape, 1);
     }
     const struct vis_value *in = vis_graph_value(g, gates);
-    const int dim[VIS_AXES] = { in->dim[VIS_N], in->dim[VIS_T], 1, 1, 2 * units };
+    const int dim[VIS_AXES] = {in->dim[VIS_N], in->dim[VIS_T], 1, 1, 2 * units};
     vis_val y = vis_graph_add(g, &gru_op, name, gates, 0, dim, sizeof *s, (void **)&s);
     if (s)
         *s = params;

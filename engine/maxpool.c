@@ -36,11 +36,10 @@ static void pool_span(const struct pool_run *r, const float *src, float *dst, in
     for (int t = t0; t <= t1; t++)
         for (int h = h0; h <= h1; h++)
             for (int w = first; w <= last; w++)
-                offset[taps++] = t * r->x->stride[VIS_T] + h * r->x->stride[VIS_H] +
-                                 w * r->x->stride[VIS_W];
-    r->kernels->maxpool_f32(dst, r->y->stride[VIS_W], src,
-                            r->pool->stride[2] * r->x->stride[VIS_W], offset, taps, count,
-                            r->x->dim[VIS_C]);
+                offset[taps++] =
+                    t * r->x->stride[VIS_T] + h * r->x->stride[VIS_H] + w * r->x->stride[VIS_W];
+    r->kernels->maxpool_f32(dst, r->y->stride[VIS_W], src, r->pool->stride[2] * r->x->stride[VIS_W],
+                            offset, taps, count, r->x->dim[VIS_C]);
 }
 
 static void row_task(void *context, int task, int thread)
@@ -51,8 +50,8 @@ static void row_task(void *context, int task, int thread)
     int h = task % r->y->dim[VIS_H], t = task / r->y->dim[VIS_H] % r->y->dim[VIS_T];
     int n = task / r->y->dim[VIS_H] / r->y->dim[VIS_T];
     const float *src = r->src + n * r->x->stride[VIS_N];
-    float *dst = r->dst + n * r->y->stride[VIS_N] + t * r->y->stride[VIS_T] +
-                 h * r->y->stride[VIS_H];
+    float *dst =
+        r->dst + n * r->y->stride[VIS_N] + t * r->y->stride[VIS_T] + h * r->y->stride[VIS_H];
     int t0, t1, h0, h1, width = r->x->dim[VIS_W], out = r->y->dim[VIS_W];
     clip(p, 0, t, r->x->dim[VIS_T], &t0, &t1);
     clip(p, 1, h, r->x->dim[VIS_H], &h0, &h1);
@@ -90,7 +89,7 @@ static void run(const struct vis_node *node, const struct vis_run *run)
                     &r);
 }
 
-static const struct vis_op pool_op = { "maxpool", prepare, run };
+static const struct vis_op pool_op = {"maxpool", prepare, run};
 
 vis_val vis_maxpool(struct vis_graph *g, vis_val x, struct vis_pool pool)
 {
@@ -107,9 +106,10 @@ vis_val vis_maxpool(struct vis_graph *g, vis_val x, struct vis_pool pool)
         int room = dim[VIS_T + i] + 2 * params.pad[i] - params.k[i];
         taps *= params.k[i];
         if (room < 0 || 2 * params.pad[i] > params.k[i] || taps > MAX_TAPS) {
-            vis_graph_fail(g, VISEME_ERR_ARGUMENT, "maxpool: a window of %d with padding %d does "
-                           "not fit an input of %d along %c", params.k[i], params.pad[i],
-                           dim[VIS_T + i], "THW"[i]);
+            vis_graph_fail(g, VISEME_ERR_ARGUMENT,
+                           "maxpool: a window of %d with padding %d does "
+                           "not fit an input of %d along %c",
+                           params.k[i], params.pad[i], dim[VIS_T + i], "THW"[i]);
             return 0;
         }
         dim[VIS_T + i] = room / params.stride[i] + 1;

@@ -43,8 +43,10 @@ static viseme_status choose_cpu(enum vis_cpu *out, viseme_cpu asked, viseme_erro
         if (name && *name) {
             cpu = vis_cpu_from_name(name);
             if (!cpu)
-                return vis_fail(err, VISEME_ERR_ARGUMENT, "VISEME_CPU=%s: the CPU levels are c, "
-                                "avx2 and avx512", name);
+                return vis_fail(err, VISEME_ERR_ARGUMENT,
+                                "VISEME_CPU=%s: the CPU levels are c, "
+                                "avx2 and avx512",
+                                name);
         }
     } else {
         cpu = (enum vis_cpu)asked;
@@ -52,8 +54,10 @@ static viseme_status choose_cpu(enum vis_cpu *out, viseme_cpu asked, viseme_erro
             return vis_fail(err, VISEME_ERR_ARGUMENT, "CPU level %d does not exist", (int)asked);
     }
     if (cpu > best)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "CPU level %s was asked for, this machine or "
-                        "build goes up to %s", vis_cpu_name(cpu), vis_cpu_name(best));
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "CPU level %s was asked for, this machine or "
+                        "build goes up to %s",
+                        vis_cpu_name(cpu), vis_cpu_name(best));
     *out = cpu;
     return VISEME_OK;
 }
@@ -102,7 +106,8 @@ static viseme_status read_metadata(viseme_model *m, vis_find_net_fn *find, visem
     const char *arch = viseme_weights_metadata(w, "viseme.arch");
     if (!format || !arch)
         return BAD("%s: a safetensors file, but not one that viseme wrote; convert it with "
-                   "weights-tools/convert.py", file);
+                   "weights-tools/convert.py",
+                   file);
     if (strcmp(format, "1") != 0)
         return BAD("%s: weights of format %s, this version reads format 1", file, format);
     m->net = find(arch);
@@ -119,11 +124,10 @@ static viseme_status read_metadata(viseme_model *m, vis_find_net_fn *find, visem
     return read_vocab(m, err);
 }
 
-viseme_status vis_model_open(viseme_model **out, const char *path,
-                             const viseme_model_options *opts, vis_find_net_fn *find,
-                             viseme_error *err)
+viseme_status vis_model_open(viseme_model **out, const char *path, const viseme_model_options *opts,
+                             vis_find_net_fn *find, viseme_error *err)
 {
-    static const viseme_model_options defaults = { VISEME_CPU_AUTO, VISEME_GEMM_NATIVE };
+    static const viseme_model_options defaults = {VISEME_CPU_AUTO, VISEME_GEMM_NATIVE};
     enum vis_cpu cpu = VIS_CPU_C;
     if (!opts)
         opts = &defaults;
@@ -135,7 +139,8 @@ viseme_status vis_model_open(viseme_model **out, const char *path,
         return vis_fail(err, VISEME_ERR_ARGUMENT, "gemm provider %d does not exist",
                         (int)opts->gemm);
     if (opts->gemm == VISEME_GEMM_BLAS && !vis_gemm_has_blas())
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "this build has no BLAS (it was made with "
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "this build has no BLAS (it was made with "
                         "BLAS=0)");
     viseme_model *m = calloc(1, sizeof *m);
     struct pack_cache *cache = calloc(1, sizeof *cache);

@@ -11,9 +11,8 @@
 typedef const struct vis_net *vis_find_net_fn(const char *name);
 
 /* viseme_model_open() with the networks to choose from: the engine knows none by itself. */
-viseme_status vis_model_open(viseme_model **out, const char *path,
-                             const viseme_model_options *opts, vis_find_net_fn *find,
-                             viseme_error *err);
+viseme_status vis_model_open(viseme_model **out, const char *path, const viseme_model_options *opts,
+                             vis_find_net_fn *find, viseme_error *err);
 
 const struct vis_net *vis_model_net(const viseme_model *model);
 const viseme_weights *vis_model_weights(const viseme_model *model);

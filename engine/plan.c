@@ -24,8 +24,7 @@ static int by_size(const void *a, const void *b)
 }
 
 /* The lowest offset of the smallest gap that holds `block`; `placed` is sorted by offset. */
-static size_t find_gap(const struct block *block, struct block *const *placed, int count,
-                       int share)
+static size_t find_gap(const struct block *block, struct block *const *placed, int count, int share)
 {
     size_t at = 0, best = SIZE_MAX, best_gap = SIZE_MAX;
     for (int i = 0; i < count; i++) {
@@ -54,12 +53,12 @@ viseme_status vis_plan(struct vis_graph *g, int share, viseme_error *err)
     }
     for (int i = 1; i < g->value_count; i++) {
         struct vis_value *v = &g->values[i];
-        blocks[count++] = (struct block){ v->floats, 0, v->first_node, v->last_node, &v->offset };
+        blocks[count++] = (struct block){v->floats, 0, v->first_node, v->last_node, &v->offset};
     }
     for (int i = 0; i < g->node_count; i++)
         if (g->nodes[i].scratch_floats)
-            blocks[count++] = (struct block){ g->nodes[i].scratch_floats, 0, i, i,
-                                              &g->nodes[i].scratch_offset };
+            blocks[count++] =
+                (struct block){g->nodes[i].scratch_floats, 0, i, i, &g->nodes[i].scratch_offset};
     for (int i = 0; i < count; i++)
         blocks[i].floats = (blocks[i].floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
     qsort(blocks, (size_t)count, sizeof *blocks, by_size);

@@ -16,7 +16,7 @@ struct viseme_session {
     int planned, has_run, keep_all;
     struct vis_graph graph; /* for the shapes of the last run */
     float *arena;
-    float *outputs[8]; /* dense, in the caller's axis order */
+    float *outputs[8];            /* dense, in the caller's axis order */
     viseme_profile_node *profile; /* [inputs, nodes, outputs] */
     size_t profile_count;
 };
@@ -103,8 +103,8 @@ static viseme_status plan(viseme_session *s, const viseme_tensor *inputs, size_t
                           viseme_error *err)
 {
     drop_plan(s);
-    viseme_status status = vis_graph_build(&s->graph, s->model, inputs, count,
-                                           vis_threads_count(s->threads), err);
+    viseme_status status =
+        vis_graph_build(&s->graph, s->model, inputs, count, vis_threads_count(s->threads), err);
     if (status != VISEME_OK)
         return status;
     struct vis_graph *g = &s->graph;
@@ -129,17 +129,16 @@ static viseme_status plan(viseme_session *s, const viseme_tensor *inputs, size_t
     }
     viseme_profile_node *p = s->profile;
     for (int i = 0; i < g->input_count; i++)
-        *p++ = (viseme_profile_node){ .name = g->inputs[i].name, .algorithm = "input" };
+        *p++ = (viseme_profile_node){.name = g->inputs[i].name, .algorithm = "input"};
     for (int i = 0; i < g->node_count; i++)
-        *p++ = (viseme_profile_node){ .name = g->nodes[i].name, .flop = g->nodes[i].flop,
-                                      .algorithm = g->nodes[i].algorithm };
+        *p++ = (viseme_profile_node){
+            .name = g->nodes[i].name, .flop = g->nodes[i].flop, .algorithm = g->nodes[i].algorithm};
     for (int i = 0; i < g->output_count; i++)
-        *p++ = (viseme_profile_node){ .name = g->outputs[i].name, .algorithm = "output" };
+        *p++ = (viseme_profile_node){.name = g->outputs[i].name, .algorithm = "output"};
     return VISEME_OK;
 }
 
-static const viseme_tensor *find_input(const viseme_tensor *inputs, size_t count,
-                                       const char *name)
+static const viseme_tensor *find_input(const viseme_tensor *inputs, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (inputs[i].name && strcmp(inputs[i].name, name) == 0)
@@ -176,8 +175,10 @@ viseme_status viseme_session_run(viseme_session *s, const viseme_tensor *inputs,
             return status;
     }
     struct vis_graph *g = &s->graph;
-    struct vis_run run = { .graph = g, .kernels = vis_model_kernels(s->model),
-                           .threads = s->threads, .arena = s->arena };
+    struct vis_run run = {.graph = g,
+                          .kernels = vis_model_kernels(s->model),
+                          .threads = s->threads,
+                          .arena = s->arena};
     if (s->keep_all)
         for (size_t i = 0; i < g->arena_floats; i++)
             s->arena[i] = NAN;
@@ -208,7 +209,7 @@ viseme_status viseme_session_run(viseme_session *s, const viseme_tensor *inputs,
 viseme_status viseme_session_output(const viseme_session *s, const char *name, viseme_tensor *out,
                                     viseme_error *err)
 {
-    *out = (viseme_tensor){ 0 };
+    *out = (viseme_tensor){0};
     if (!s->has_run)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "the session has not run yet");
     for (int i = 0; i < s->graph.output_count; i++)

@@ -112,8 +112,10 @@ viseme_status vis_threads_open(struct vis_threads **out, int count, viseme_error
 {
     *out = NULL;
     if (count < 0 || count > 256)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "%d threads asked for; 1 to 256 are possible, "
-                        "0 means one per CPU", count);
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "%d threads asked for; 1 to 256 are possible, "
+                        "0 means one per CPU",
+                        count);
     if (count == 0)
         count = vis_cpu_count();
     struct vis_threads *p = aligned_alloc(128, sizeof *p);
@@ -123,17 +125,18 @@ viseme_status vis_threads_open(struct vis_threads **out, int count, viseme_error
         free(workers);
         return vis_fail_nomem(err, sizeof *p);
     }
-    *p = (struct vis_threads){ .count = count, .workers = workers,
-                               .spin = count <= vis_cpu_count() };
+    *p = (struct vis_threads){.count = count, .workers = workers, .spin = count <= vis_cpu_count()};
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     for (int i = 1; i < count; i++) {
-        workers[i] = (struct worker){ .pool = p, .index = i };
+        workers[i] = (struct worker){.pool = p, .index = i};
         int code = pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]);
         if (code != 0) {
             vis_threads_close(p);
-            return vis_fail(err, VISEME_ERR_NOMEM, "thread %d of %d could not be started "
-                            "(error %d); ask for fewer threads", i + 1, count, code);
+            return vis_fail(err, VISEME_ERR_NOMEM,
+                            "thread %d of %d could not be started "
+                            "(error %d); ask for fewer threads",
+                            i + 1, count, code);
         }
         p->started++;
     }

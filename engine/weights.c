@@ -32,7 +32,7 @@ static const struct {
     const char *name;
     enum vis_dtype dtype;
     size_t bytes;
-} dtypes[] = { { "F32", VIS_F32, 4 }, { "F16", VIS_F16, 2 }, { "BF16", VIS_BF16, 2 } };
+} dtypes[] = {{"F32", VIS_F32, 4}, {"F16", VIS_F16, 2}, {"BF16", VIS_BF16, 2}};
 
 #define DTYPES (sizeof dtypes / sizeof *dtypes)
 
@@ -47,11 +47,12 @@ static viseme_status read_metadata(viseme_weights *w, json_t *object, viseme_err
         return vis_fail_nomem(err, json_object_size(object) * sizeof *w->meta);
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         if (!json_is_string(value))
             return BAD("%s: __metadata__ entry \"%s\" is not a string; convert the weights again",
                        w->name, key);
-        w->meta[w->meta_count++] = (struct meta){ key, json_string_value(value) };
+        w->meta[w->meta_count++] = (struct meta){key, json_string_value(value)};
     }
     return VISEME_OK;
 }
@@ -72,7 +73,8 @@ static viseme_status read_shape(const viseme_weights *w, struct vis_weights_tens
         json_int_t n = json_is_integer(d) ? json_integer_value(d) : -1;
         if (n < 0 || n > INT32_MAX)
             return BAD("%s: tensor \"%s\": dimension %d of the shape is not a whole number from "
-                       "0 to 2147483647", w->name, t->info.name, i);
+                       "0 to 2147483647",
+                       w->name, t->info.name, i);
         t->info.shape[i] = n;
         if (__builtin_mul_overflow(count, (uint64_t)n, &count) || count > UINT64_MAX / 8)
             return BAD("%s: tensor \"%s\": the shape overflows", w->name, t->info.name);
@@ -90,10 +92,11 @@ static viseme_status read_tensor(viseme_weights *w, const char *name, json_t *en
         return BAD("%s: tensor \"%s\": its header entry is not an object", w->name, name);
     const char *key;
     json_t *value;
-    json_object_foreach(entry, key, value)
-        if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 &&
-            strcmp(key, "data_offsets") != 0)
-            return BAD("%s: tensor \"%s\": unknown header field \"%s\"", w->name, name, key);
+    json_object_foreach(
+        entry, key, value) if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 &&
+                               strcmp(key, "data_offsets") !=
+                                   0) return BAD("%s: tensor \"%s\": unknown header field \"%s\"",
+                                                 w->name, name, key);
 
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     if (!dtype)
@@ -120,12 +123,12 @@ static viseme_status read_tensor(viseme_weights *w, const char *name, json_t *en
     t->end = (uint64_t)json_integer_value(second);
     if (t->end > w->data_bytes)
         return BAD("%s: tensor \"%s\" ends at byte %" PRIu64 " of the data, which has %zu: the "
-                   "file is cut short; copy or convert it again", w->name, name, t->end,
-                   w->data_bytes);
+                   "file is cut short; copy or convert it again",
+                   w->name, name, t->end, w->data_bytes);
     if (t->end - t->begin != t->count * dtypes[d].bytes)
         return BAD("%s: tensor \"%s\": its shape needs %" PRIu64 " bytes of %s, its data_offsets "
-                   "give %" PRIu64, w->name, name, (uint64_t)t->count * dtypes[d].bytes, dtype,
-                   t->end - t->begin);
+                   "give %" PRIu64,
+                   w->name, name, (uint64_t)t->count * dtypes[d].bytes, dtype, t->end - t->begin);
     t->info.bytes = t->end - t->begin;
     t->data = w->data + t->begin;
     w->count++;
@@ -186,7 +189,8 @@ static viseme_status read_header(viseme_weights *w, const char *text, size_t byt
         return vis_fail_nomem(err, entries * sizeof *w->tensors);
     const char *key;
     json_t *value;
-    json_object_foreach(w->header, key, value) {
+    json_object_foreach(w->header, key, value)
+    {
         viseme_status status = strcmp(key, "__metadata__") == 0 ? read_metadata(w, value, err)
                                                                 : read_tensor(w, key, value, err);
         if (status != VISEME_OK)
@@ -205,16 +209,16 @@ static const char *lookalike(const unsigned char *b, size_t size)
     static const struct {
         const char *magic, *what;
     } known[] = {
-        { "PK\3\4", "it is a zip archive, probably a PyTorch checkpoint; convert it with "
-                    "weights-tools/convert.py" },
-        { "\x80\2", "it is a Python pickle, probably a PyTorch checkpoint; convert it with "
-                    "weights-tools/convert.py" },
-        { "<!", "it is a web page, not weights; download the file itself" },
-        { "<html", "it is a web page, not weights; download the file itself" },
-        { "version https://git-lfs", "it is a Git LFS pointer; fetch the file itself with "
-                                     "git lfs pull" },
-        { "\x89HDF", "it is an HDF5 file; convert it with weights-tools/convert.py" },
-        { "GGUF", "it is a GGUF file, which viseme does not read" },
+        {"PK\3\4", "it is a zip archive, probably a PyTorch checkpoint; convert it with "
+                   "weights-tools/convert.py"},
+        {"\x80\2", "it is a Python pickle, probably a PyTorch checkpoint; convert it with "
+                   "weights-tools/convert.py"},
+        {"<!", "it is a web page, not weights; download the file itself"},
+        {"<html", "it is a web page, not weights; download the file itself"},
+        {"version https://git-lfs", "it is a Git LFS pointer; fetch the file itself with "
+                                    "git lfs pull"},
+        {"\x89HDF", "it is an HDF5 file; convert it with weights-tools/convert.py"},
+        {"GGUF", "it is a GGUF file, which viseme does not read"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (size >= strlen(known[i].magic) &&
@@ -234,10 +238,10 @@ viseme_status vis_weights_parse(viseme_weights **out, const void *bytes, size_t 
     for (int i = 7; i >= 0; i--)
         header = header << 8 | b[i];
     if (header > VIS_WEIGHTS_MAX_HEADER || header > size - 8 || header < 2 || b[8] != '{')
-        return BAD("%s: %s", name, header > size - 8 && header <= VIS_WEIGHTS_MAX_HEADER &&
-                                           size > 8 && b[8] == '{'
-                                       ? "the file ends inside its header; copy it again"
-                                       : lookalike(b, size));
+        return BAD("%s: %s", name,
+                   header > size - 8 && header <= VIS_WEIGHTS_MAX_HEADER && size > 8 && b[8] == '{'
+                       ? "the file ends inside its header; copy it again"
+                       : lookalike(b, size));
     viseme_weights *w = calloc(1, sizeof *w);
     if (!w)
         return vis_fail_nomem(err, sizeof *w);
@@ -273,8 +277,7 @@ viseme_status vis_weights_open(viseme_weights **out, const char *path, viseme_er
         goto done;
     }
     if (st.st_size < 8) {
-        status = BAD("%s: %lld bytes are too few for a weights file", path,
-                     (long long)st.st_size);
+        status = BAD("%s: %lld bytes are too few for a weights file", path, (long long)st.st_size);
         goto done;
     }
     map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

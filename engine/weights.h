@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 
-#define VIS_WEIGHTS_MAX_HEADER (16u << 20) /* bytes of JSON */
+#define VIS_WEIGHTS_MAX_HEADER  (16u << 20) /* bytes of JSON */
 #define VIS_WEIGHTS_MAX_TENSORS 65536
-#define VIS_WEIGHTS_MAX_RANK 8
+#define VIS_WEIGHTS_MAX_RANK    8
 
 enum vis_dtype { VIS_F32, VIS_F16, VIS_BF16 };
 
@@ -28,8 +28,7 @@ viseme_status vis_weights_parse(viseme_weights **out, const void *bytes, size_t 
 /* What messages call the file. */
 const char *vis_weights_name(const viseme_weights *weights);
 /* The tensor of that name, or NULL. */
-const struct vis_weights_tensor *vis_weights_find(const viseme_weights *weights,
-                                                  const char *name);
+const struct vis_weights_tensor *vis_weights_find(const viseme_weights *weights, const char *name);
 /* Tensor i in file order, i < viseme_weights_count(). */
 const struct vis_weights_tensor *vis_weights_at(const viseme_weights *weights, size_t i);
 /* The data section. */

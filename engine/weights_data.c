@@ -80,7 +80,7 @@ viseme_status viseme_weights_verify(const viseme_weights *w, viseme_weights_chec
     const char *stated = viseme_weights_metadata(w, "viseme.crc32");
     size_t bytes;
     const unsigned char *data = vis_weights_data(w, &bytes);
-    *check = (viseme_weights_check){ 0 };
+    *check = (viseme_weights_check){0};
     check->crc32 = (uint32_t)crc32_z(crc32_z(0, NULL, 0), data, bytes);
     for (size_t i = 0; i < viseme_weights_count(w); i++)
         count_not_finite(vis_weights_at(w, i), check);
@@ -89,18 +89,22 @@ viseme_status viseme_weights_verify(const viseme_weights *w, viseme_weights_chec
         unsigned long value = strtoul(stated, &end, 16);
         check->has_checksum = 1;
         if (strlen(stated) != 8 || *end != '\0')
-            return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.crc32 \"%s\" is not 8 hexadecimal "
-                            "digits", name, stated);
+            return vis_fail(err, VISEME_ERR_MODEL,
+                            "%s: viseme.crc32 \"%s\" is not 8 hexadecimal "
+                            "digits",
+                            name, stated);
         check->checksum_matches = value == check->crc32;
         if (!check->checksum_matches)
-            return vis_fail(err, VISEME_ERR_MODEL, "%s: the data has CRC-32 %08x, the file says "
-                            "%s: it is damaged; copy or convert it again", name, check->crc32,
-                            stated);
+            return vis_fail(err, VISEME_ERR_MODEL,
+                            "%s: the data has CRC-32 %08x, the file says "
+                            "%s: it is damaged; copy or convert it again",
+                            name, check->crc32, stated);
     }
     if (check->nan_count || check->inf_count)
-        return vis_fail(err, VISEME_ERR_MODEL, "%s: %llu elements are not a number and %llu are "
-                        "infinite; the network was not trained to an end", name,
-                        (unsigned long long)check->nan_count,
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: %llu elements are not a number and %llu are "
+                        "infinite; the network was not trained to an end",
+                        name, (unsigned long long)check->nan_count,
                         (unsigned long long)check->inf_count);
     return VISEME_OK;
 }

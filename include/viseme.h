@@ -87,9 +87,9 @@ typedef struct viseme_model viseme_model;
 
 /** Which instructions the kernels may use. */
 typedef enum viseme_cpu {
-    VISEME_CPU_AUTO = 0, /**< $VISEME_CPU (c, avx2 or avx512) if set, else the best there is */
-    VISEME_CPU_C = 1,    /**< plain C */
-    VISEME_CPU_AVX2 = 2, /**< AVX2 + FMA */
+    VISEME_CPU_AUTO = 0,  /**< $VISEME_CPU (c, avx2 or avx512) if set, else the best there is */
+    VISEME_CPU_C = 1,     /**< plain C */
+    VISEME_CPU_AVX2 = 2,  /**< AVX2 + FMA */
     VISEME_CPU_AVX512 = 3 /**< AVX-512 F, BW, DQ and VL */
 } viseme_cpu;
 
@@ -150,11 +150,11 @@ typedef struct viseme_weights_tensor {
 
 /** What a full check of a weights file found. */
 typedef struct viseme_weights_check {
-    int has_checksum;      /**< the file states a CRC-32 of its data */
-    uint32_t crc32;        /**< the CRC-32 of the data as it is now */
-    int checksum_matches;  /**< 1 when it has one and it is right */
-    uint64_t nan_count;    /**< elements that are not a number */
-    uint64_t inf_count;    /**< infinite elements */
+    int has_checksum;     /**< the file states a CRC-32 of its data */
+    uint32_t crc32;       /**< the CRC-32 of the data as it is now */
+    int checksum_matches; /**< 1 when it has one and it is right */
+    uint64_t nan_count;   /**< elements that are not a number */
+    uint64_t inf_count;   /**< infinite elements */
 } viseme_weights_check;
 
 /** Opens any safetensors file for looking at: header, offsets and types are checked, but not
@@ -170,8 +170,8 @@ VISEME_API const viseme_weights_tensor *viseme_weights_tensor_at(const viseme_we
                                                                  size_t i);
 /** Metadata by key (NULL: none) and by position (0 when i is out of range, else 1). */
 VISEME_API const char *viseme_weights_metadata(const viseme_weights *weights, const char *key);
-VISEME_API int viseme_weights_metadata_at(const viseme_weights *weights, size_t i,
-                                          const char **key, const char **value);
+VISEME_API int viseme_weights_metadata_at(const viseme_weights *weights, size_t i, const char **key,
+                                          const char **value);
 
 /** Reads all the data: checksum, NaN and Inf. Fails with VISEME_ERR_MODEL when the checksum is
  *  wrong or any element is not finite (`check` is filled all the same). */
@@ -198,8 +198,7 @@ typedef struct viseme_tensor {
 /** Opens a session. It owns its running memory and its threads.
  *  Returns VISEME_OK, VISEME_ERR_ARGUMENT or VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_session_open(viseme_session **out, const viseme_model *model,
-                                             const viseme_session_options *opts,
-                                             viseme_error *err);
+                                             const viseme_session_options *opts, viseme_error *err);
 VISEME_API void viseme_session_close(viseme_session *session);
 
 /** Number of inputs, and their names (NULL when i is out of range); likewise for outputs.
@@ -289,8 +288,8 @@ typedef struct viseme_crop_options {
  *  first face, the first one).
  *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (a damaged cascade) or
  *  VISEME_ERR_NOMEM. */
-VISEME_API viseme_status viseme_cropper_open(viseme_cropper **out,
-                                             const viseme_crop_options *opts, viseme_error *err);
+VISEME_API viseme_status viseme_cropper_open(viseme_cropper **out, const viseme_crop_options *opts,
+                                             viseme_error *err);
 VISEME_API void viseme_cropper_close(viseme_cropper *cropper);
 
 /** Takes the next frame. seconds: its presentation time; times must not go back (a time before
@@ -329,12 +328,12 @@ typedef struct viseme_hypothesis {
 
 /** What a reader has seen; valid after viseme_reader_finish(). */
 typedef struct viseme_reader_stats {
-    int64_t frames;       /**< frames pushed */
-    int64_t crops;        /**< crops read */
-    int64_t crops_held;   /**< of these, repeated for want of a face */
-    double duration_s;    /**< crops / rate */
-    double face_seconds;  /**< time spent finding and cropping faces */
-    double net_seconds;   /**< time spent in the network */
+    int64_t frames;        /**< frames pushed */
+    int64_t crops;         /**< crops read */
+    int64_t crops_held;    /**< of these, repeated for want of a face */
+    double duration_s;     /**< crops / rate */
+    double face_seconds;   /**< time spent finding and cropping faces */
+    double net_seconds;    /**< time spent in the network */
     double decode_seconds; /**< time spent in the decoder */
 } viseme_reader_stats;
 
@@ -345,8 +344,7 @@ typedef struct viseme_reader_stats {
  *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (not a network that reads lips, a
  *  damaged cascade) or VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
-                                            const viseme_reader_options *opts,
-                                            viseme_error *err);
+                                            const viseme_reader_options *opts, viseme_error *err);
 VISEME_API void viseme_reader_close(viseme_reader *reader);
 
 /** Takes the next frame; see viseme_cropper_push(). */
@@ -363,8 +361,7 @@ VISEME_API viseme_status viseme_reader_finish(viseme_reader *reader, viseme_erro
 
 /** Reading i, best first; NULL when there is none (beam search may find fewer than asked for).
  *  Lives as long as the reader. */
-VISEME_API const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader *reader,
-                                                             size_t i);
+VISEME_API const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader *reader, size_t i);
 /** Logits of every crop, [T C] row-major in the order of the file's vocabulary, before softmax;
  *  live as long as the reader. Either pointer may be NULL. */
 VISEME_API const float *viseme_reader_logits(const viseme_reader *reader, int64_t *frames,

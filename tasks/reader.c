@@ -21,11 +21,11 @@ struct viseme_reader {
     double rate;
     int rgb; /* the network wants R G B, not B G R */
     enum { NOTHING, FRAMES, CROPS, FINISHED } state;
-    uint8_t *crops;  /* [WINDOW H W 3] */
-    float *input;    /* [1 3 T H W] */
-    int count;       /* crops in the buffer */
-    int cut;         /* crops at its start that another window has read already */
-    float *logits;   /* [logit_rows classes] */
+    uint8_t *crops; /* [WINDOW H W 3] */
+    float *input;   /* [1 3 T H W] */
+    int count;      /* crops in the buffer */
+    int cut;        /* crops at its start that another window has read already */
+    float *logits;  /* [logit_rows classes] */
     int64_t logit_rows, logit_room;
     viseme_hypothesis *best;
     size_t best_count;
@@ -48,25 +48,33 @@ static viseme_status check_model(viseme_reader *r, viseme_error *err)
     const json_t *rate = json_object_get(config, "frame_rate");
     const struct vis_graph *probe = vis_model_probe(r->model);
     if (strcmp(arch, "lipnet") != 0)
-        return vis_fail(err, VISEME_ERR_MODEL, "%s: a %s network does not read lips; give the "
-                        "weights of a lipnet", file, arch);
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: a %s network does not read lips; give the "
+                        "weights of a lipnet",
+                        file, arch);
     r->classes = vis_graph_value(probe, probe->outputs[0].value)->dim[VIS_C];
     int words;
     if (!vis_model_vocab(r->model, &words) || words != r->classes)
-        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.vocab has %d entries, the network has "
-                        "%d classes; convert the weights again", file, words, r->classes);
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: viseme.vocab has %d entries, the network has "
+                        "%d classes; convert the weights again",
+                        file, words, r->classes);
     if (blank && (!json_is_integer(blank) || json_integer_value(blank) < 0 ||
                   json_integer_value(blank) >= r->classes))
         return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"blank\" is not a class", file);
     if (rate && (!json_is_number(rate) || !(json_number_value(rate) >= 1) ||
                  !(json_number_value(rate) <= 1000)))
-        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"frame_rate\" is not from 1 to "
-                        "1000", file);
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: viseme.config \"frame_rate\" is not from 1 to "
+                        "1000",
+                        file);
     const char *order = json_string_value(json_object_get(config, "pixel_order"));
     r->rgb = order && strcmp(order, "rgb") == 0;
     if (order && !r->rgb && strcmp(order, "bgr") != 0)
-        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"pixel_order\" is \"%s\"; "
-                        "\"bgr\" and \"rgb\" exist", file, order);
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: viseme.config \"pixel_order\" is \"%s\"; "
+                        "\"bgr\" and \"rgb\" exist",
+                        file, order);
     r->blank = (int)json_integer_value(blank);
     if (r->rate == 0)
         r->rate = rate ? json_number_value(rate) : 25;
@@ -76,7 +84,7 @@ static viseme_status check_model(viseme_reader *r, viseme_error *err)
 viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
                                  const viseme_reader_options *opts, viseme_error *err)
 {
-    static const viseme_reader_options none = { .beam = 0 };
+    static const viseme_reader_options none = {.beam = 0};
     viseme_status status = VISEME_OK;
     *out = NULL;
     if (!opts)
@@ -87,8 +95,10 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
         return vis_fail(err, VISEME_ERR_ARGUMENT, "a beam of %d; 1 to 1000 are possible",
                         opts->beam);
     if (opts->nbest < 0 || opts->nbest > (opts->beam ? opts->beam : 1))
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "%d readings asked for from a beam of %d; ask "
-                        "for a wider beam", opts->nbest, opts->beam ? opts->beam : 1);
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "%d readings asked for from a beam of %d; ask "
+                        "for a wider beam",
+                        opts->nbest, opts->beam ? opts->beam : 1);
     viseme_reader *r = calloc(1, sizeof *r);
     if (!r)
         return vis_fail_nomem(err, sizeof *r);
@@ -96,7 +106,7 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
     r->beam = opts->beam;
     r->nbest = opts->nbest ? opts->nbest : 1;
     r->rate = opts->crop.rate;
-    viseme_session_options session = { .threads = opts->threads };
+    viseme_session_options session = {.threads = opts->threads};
     viseme_crop_options crop = opts->crop;
     status = check_model(r, err);
     crop.rate = r->rate;
@@ -169,16 +179,19 @@ static viseme_status keep_logits(viseme_reader *r, const float *rows, int count,
 static viseme_status read_window(viseme_reader *r, int last, viseme_error *err)
 {
     double start = now();
-    viseme_tensor x = { .name = "x", .rank = 5, .data = r->input,
-                        .shape = { 1, 3, r->count, CROP_HEIGHT, CROP_WIDTH } }, logits;
+    viseme_tensor x = {.name = "x",
+                       .rank = 5,
+                       .data = r->input,
+                       .shape = {1, 3, r->count, CROP_HEIGHT, CROP_WIDTH}},
+                  logits;
     fill_input(r);
     viseme_status status = viseme_session_run(r->session, &x, 1, err);
     if (status == VISEME_OK)
         status = viseme_session_output(r->session, "logits", &logits, err);
     if (status == VISEME_OK) {
         int end = last ? r->count : r->count - MARGIN;
-        status = keep_logits(r, logits.data + (size_t)r->cut * (size_t)r->classes, end - r->cut,
-                             err);
+        status =
+            keep_logits(r, logits.data + (size_t)r->cut * (size_t)r->classes, end - r->cut, err);
         if (!last) { /* what the next window begins with */
             memmove(r->crops, r->crops + (size_t)(r->count - 2 * MARGIN) * CROP_BYTES,
                     (size_t)2 * MARGIN * CROP_BYTES);
@@ -217,8 +230,8 @@ static viseme_status take_crops(viseme_reader *r, viseme_error *err)
     viseme_crop crop;
     viseme_status status = VISEME_OK;
     while (status == VISEME_OK && viseme_cropper_next(r->cropper, &crop)) {
-        viseme_image image = { crop.bgr, crop.width, crop.height, 3 * (ptrdiff_t)crop.width,
-                               VISEME_BGR24 };
+        viseme_image image = {crop.bgr, crop.width, crop.height, 3 * (ptrdiff_t)crop.width,
+                              VISEME_BGR24};
         r->stats.crops_held += crop.held;
         status = add_crop(r, &image, err);
     }
@@ -229,11 +242,14 @@ viseme_status viseme_reader_push(viseme_reader *r, const viseme_image *frame, do
                                  viseme_error *err)
 {
     if (!r->cropper)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "a reader opened without a face cascade takes "
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "a reader opened without a face cascade takes "
                         "crops, not frames");
     if (r->state != NOTHING && r->state != FRAMES)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, r->state == CROPS ? "a reader takes frames or "
-                        "crops, not both" : "the reader has finished; open another one");
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        r->state == CROPS ? "a reader takes frames or "
+                                            "crops, not both"
+                                          : "the reader has finished; open another one");
     r->state = FRAMES;
     double start = now();
     viseme_status status = viseme_cropper_push(r->cropper, frame, seconds, err);
@@ -244,16 +260,19 @@ viseme_status viseme_reader_push(viseme_reader *r, const viseme_image *frame, do
     return take_crops(r, err);
 }
 
-viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop,
-                                      viseme_error *err)
+viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop, viseme_error *err)
 {
     if (r->state != NOTHING && r->state != CROPS)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, r->state == FRAMES ? "a reader takes frames or "
-                        "crops, not both" : "the reader has finished; open another one");
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        r->state == FRAMES ? "a reader takes frames or "
+                                             "crops, not both"
+                                           : "the reader has finished; open another one");
     if (!crop || !crop->data || crop->width != CROP_WIDTH || crop->height != CROP_HEIGHT ||
         (crop->format != VISEME_BGR24 && crop->format != VISEME_RGB24))
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "a crop has %d x %d pixels (height x width) of "
-                        "3 bytes", CROP_HEIGHT, CROP_WIDTH);
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "a crop has %d x %d pixels (height x width) of "
+                        "3 bytes",
+                        CROP_HEIGHT, CROP_WIDTH);
     r->state = CROPS;
     r->stats.frames++;
     return add_crop(r, crop, err);
@@ -261,7 +280,7 @@ viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop
 
 static viseme_status decode(viseme_reader *r, viseme_error *err)
 {
-    struct vis_ctc_result found = { 0 };
+    struct vis_ctc_result found = {0};
     size_t row = (size_t)r->classes;
     const struct vis_kernels *kernels = vis_model_kernels(r->model);
     int words;
@@ -284,8 +303,7 @@ static viseme_status decode(viseme_reader *r, viseme_error *err)
         char *text;
         status = vis_ctc_text(&text, &found.best[i], vocab, err);
         if (status == VISEME_OK)
-            r->best[r->best_count++] =
-                (viseme_hypothesis){ text, found.best[i].log_probability };
+            r->best[r->best_count++] = (viseme_hypothesis){text, found.best[i].log_probability};
     }
     vis_ctc_free(&found);
     free(logp);

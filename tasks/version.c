@@ -1,7 +1,7 @@
 #include "viseme.h"
 
 #define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
+#define TEXT(x)  TEXT_(x)
 
 const char *viseme_version(void)
 {

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     viseme_weights *w;
-    viseme_error err = { VISEME_OK, "" };
+    viseme_error err = {VISEME_OK, ""};
     if (vis_weights_parse(&w, data, size, "fuzz", &err) != VISEME_OK) {
         if (w || err.status == VISEME_OK || !err.message[0])
             abort();

@@ -47,8 +47,8 @@ void weights_file_meta(struct weights_file *f, const char *key, const char *valu
     json_object_set_new(f->meta, key, must(json_string(value)));
 }
 
-const float *weights_file_add(struct weights_file *f, const char *name, int rank,
-                              const int *shape, uint32_t seed)
+const float *weights_file_add(struct weights_file *f, const char *name, int rank, const int *shape,
+                              uint32_t seed)
 {
     size_t count = 1;
     json_t *dims = must(json_array());

@@ -34,7 +34,7 @@ static viseme_model *open_model(void)
 
 static viseme_tensor tensor_of(const struct vis_npy *x, int frames)
 {
-    viseme_tensor t = { .name = "x", .rank = x->rank, .data = x->data };
+    viseme_tensor t = {.name = "x", .rank = x->rank, .data = x->data};
     memcpy(t.shape, x->shape, sizeof t.shape);
     t.shape[2] = frames;
     return t;
@@ -51,24 +51,26 @@ static void check_tap(const char *node_name, const char *tap, const struct vis_v
     snprintf(name, sizeof name, "lipnet.%s.mean.npy", tap);
     struct vis_npy mean = load(name);
     int rows = v->dim[VIS_H] * v->dim[VIS_W] > 1;
-    int dims[4] = { rows ? v->dim[VIS_C] : v->dim[VIS_T], rows ? v->dim[VIS_T] : v->dim[VIS_C],
-                    v->dim[VIS_H], v->dim[VIS_W] };
+    int dims[4] = {rows ? v->dim[VIS_C] : v->dim[VIS_T], rows ? v->dim[VIS_T] : v->dim[VIS_C],
+                   v->dim[VIS_H], v->dim[VIS_W]};
     double sum = 0;
     size_t at = 0;
     for (int a = 0; a < dims[0]; a++)
-    for (int b = 0; b < dims[1]; b++)
-    for (int h = 0; h < dims[2]; h++)
-    for (int w = 0; w < dims[3]; w++, at++) {
-        int t = rows ? b : a, c = rows ? a : b;
-        float got = data[t * v->stride[VIS_T] + h * v->stride[VIS_H] + w * v->stride[VIS_W] + c];
-        sum += (double)got;
-        if (at < 64) {
-            float want = relu && first.data[at] < 0 ? 0 : first.data[at];
-            if (!(fabsf(got - want) <= 2e-5f))
-                fail_msg("first diverging node: %s (tap %s), element %zu is %.8g, want %.8g",
-                         node_name, tap, at, (double)got, (double)want);
-        }
-    }
+        for (int b = 0; b < dims[1]; b++)
+            for (int h = 0; h < dims[2]; h++)
+                for (int w = 0; w < dims[3]; w++, at++) {
+                    int t = rows ? b : a, c = rows ? a : b;
+                    float got = data[t * v->stride[VIS_T] + h * v->stride[VIS_H] +
+                                     w * v->stride[VIS_W] + c];
+                    sum += (double)got;
+                    if (at < 64) {
+                        float want = relu && first.data[at] < 0 ? 0 : first.data[at];
+                        if (!(fabsf(got - want) <= 2e-5f))
+                            fail_msg(
+                                "first diverging node: %s (tap %s), element %zu is %.8g, want %.8g",
+                                node_name, tap, at, (double)got, (double)want);
+                    }
+                }
     if (!relu && fabs(sum / (double)at - (double)mean.data[0]) > 1e-5)
         fail_msg("first diverging node: %s (tap %s), mean is %.8g, want %.8g", node_name, tap,
                  sum / (double)at, (double)mean.data[0]);
@@ -82,9 +84,8 @@ static void every_node_matches_its_tap(void **state)
     static const struct {
         const char *tap;
         int relu; /* the tap is before ReLU, our node after it */
-    } taps[] = { { "conv1", 1 }, { "pool1", 0 }, { "conv2", 1 }, { "pool2", 0 }, { "conv3", 1 },
-                 { "pool3", 0 }, { NULL, 0 },    { "gru1", 0 },  { NULL, 0 },    { "gru2", 0 },
-                 { "FC", 0 } };
+    } taps[] = {{"conv1", 1}, {"pool1", 0}, {"conv2", 1}, {"pool2", 0}, {"conv3", 1}, {"pool3", 0},
+                {NULL, 0},    {"gru1", 0},  {NULL, 0},    {"gru2", 0},  {"FC", 0}};
     (void)state;
     viseme_model *model = open_model();
     viseme_session *s;
@@ -120,7 +121,7 @@ static void *run_sessions(void *arg)
     for (int i = 0; i < 2; i++) {
         viseme_session *s;
         viseme_tensor in = tensor_of(u->x, 8), out;
-        viseme_session_options opts = { 1 + i };
+        viseme_session_options opts = {1 + i};
         if (viseme_session_open(&s, u->model, &opts, NULL) != VISEME_OK)
             return u;
         if (viseme_session_run(s, &in, 1, NULL) != VISEME_OK ||

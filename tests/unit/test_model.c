@@ -14,11 +14,11 @@ enum { OUT = 5, IN = 6 };
 
 static void build_tiny(struct vis_graph *g)
 {
-    const int fixed[VIS_AXES] = { [VIS_C] = vis_config_int(g, "features", IN, 1, 100) };
+    const int fixed[VIS_AXES] = {[VIS_C] = vis_config_int(g, "features", IN, 1, 100)};
     vis_output(g, "y", "NTC", vis_linear(g, vis_input(g, "x", "NTC", fixed), "fc", OUT));
 }
 
-static const struct vis_net tiny = { "tiny", build_tiny };
+static const struct vis_net tiny = {"tiny", build_tiny};
 
 static const struct vis_net *find(const char *name)
 {
@@ -30,8 +30,8 @@ static viseme_status open_changed(viseme_model **model, void (*change)(struct we
                                   viseme_error *err)
 {
     struct weights_file *f = weights_file_new("tiny");
-    weights_file_add(f, "fc.weight", 2, (int[]){ OUT, IN }, 1);
-    weights_file_add(f, "fc.bias", 1, (int[]){ OUT }, 2);
+    weights_file_add(f, "fc.weight", 2, (int[]){OUT, IN}, 1);
+    weights_file_add(f, "fc.bias", 1, (int[]){OUT}, 2);
     if (change)
         change(f);
     viseme_status status = vis_model_open(model, weights_file_write(f), NULL, find, err);
@@ -41,12 +41,12 @@ static viseme_status open_changed(viseme_model **model, void (*change)(struct we
 
 static void extra(struct weights_file *f)
 {
-    weights_file_add(f, "stranger", 1, (int[]){ 2 }, 3);
+    weights_file_add(f, "stranger", 1, (int[]){2}, 3);
 }
 
 static void misshapen(struct weights_file *f)
 {
-    weights_file_add(f, "fc.weight", 2, (int[]){ OUT, IN + 1 }, 1); /* replaces the good one */
+    weights_file_add(f, "fc.weight", 2, (int[]){OUT, IN + 1}, 1); /* replaces the good one */
 }
 
 static void other_arch(struct weights_file *f)
@@ -85,13 +85,13 @@ static void refuses_wrong_weights(void **state)
         void (*change)(struct weights_file *f);
         const char *sentence;
     } cases[] = {
-        { extra, "\"stranger\" does not belong to the network tiny" },
-        { other_arch, "network \"wav3lip\", which this version does not know" },
-        { newer_format, "format 2" },
-        { bad_config, "\"features\" is not a whole number from 1 to 100" },
-        { broken_config, "viseme.config is not valid JSON" },
-        { config_list, "viseme.config is not an object" },
-        { bad_vocab, "entry 1 of viseme.vocab" },
+        {extra, "\"stranger\" does not belong to the network tiny"},
+        {other_arch, "network \"wav3lip\", which this version does not know"},
+        {newer_format, "format 2"},
+        {bad_config, "\"features\" is not a whole number from 1 to 100"},
+        {broken_config, "viseme.config is not valid JSON"},
+        {config_list, "viseme.config is not an object"},
+        {bad_vocab, "entry 1 of viseme.vocab"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -110,7 +110,7 @@ static void says_which_tensor_is_missing_or_misshapen(void **state)
     viseme_error err;
     (void)state;
     struct weights_file *f = weights_file_new("tiny");
-    weights_file_add(f, "fc.bias", 1, (int[]){ OUT }, 2);
+    weights_file_add(f, "fc.bias", 1, (int[]){OUT}, 2);
     assert_int_equal(vis_model_open(&model, weights_file_write(f), NULL, find, &err),
                      VISEME_ERR_MODEL);
     assert_non_null(strstr(err.message, "\"fc.weight\" of the network tiny is missing"));
@@ -125,10 +125,10 @@ static void refuses_levels_that_do_not_exist(void **state)
 {
     viseme_model *model;
     viseme_error err;
-    viseme_model_options opts = { (viseme_cpu)9, VISEME_GEMM_NATIVE };
+    viseme_model_options opts = {(viseme_cpu)9, VISEME_GEMM_NATIVE};
     (void)state;
     assert_int_equal(viseme_model_open(&model, "x", &opts, &err), VISEME_ERR_ARGUMENT);
-    opts = (viseme_model_options){ VISEME_CPU_C, (viseme_gemm)7 };
+    opts = (viseme_model_options){VISEME_CPU_C, (viseme_gemm)7};
     assert_int_equal(viseme_model_open(&model, "x", &opts, &err), VISEME_ERR_ARGUMENT);
     opts.gemm = VISEME_GEMM_BLAS;
     assert_int_equal(viseme_model_open(&model, "/nonexistent", &opts, &err),
@@ -158,7 +158,7 @@ static void environment_chooses_the_level(void **state)
 static void expect_run_refused(viseme_session *s, const viseme_tensor *in, size_t count,
                                viseme_status want, const char *sentence)
 {
-    viseme_error err = { VISEME_OK, "" };
+    viseme_error err = {VISEME_OK, ""};
     assert_int_equal(viseme_session_run(s, in, count, &err), want);
     if (!strstr(err.message, sentence))
         fail_msg("want \"%s\", got: %s", sentence, err.message);
@@ -170,7 +170,7 @@ static void refuses_wrong_inputs(void **state)
     viseme_session *s;
     viseme_tensor out;
     viseme_error err;
-    float data[2 * IN] = { 0 };
+    float data[2 * IN] = {0};
     (void)state;
     assert_int_equal(open_changed(&model, NULL, NULL), VISEME_OK);
     assert_int_equal(viseme_session_open(&s, model, NULL, NULL), VISEME_OK);
@@ -180,7 +180,7 @@ static void refuses_wrong_inputs(void **state)
     assert_string_equal(viseme_session_input_name(s, 0), "x");
     assert_null(viseme_session_input_name(s, 1));
     assert_string_equal(viseme_session_output_name(s, 0), "y");
-    viseme_tensor good = { "x", 3, { 1, 2, IN }, data }, two[2] = { good, good };
+    viseme_tensor good = {"x", 3, {1, 2, IN}, data}, two[2] = {good, good};
     expect_run_refused(s, NULL, 0, VISEME_ERR_ARGUMENT, "needs inputs");
     expect_run_refused(s, two, 2, VISEME_ERR_ARGUMENT, "given twice");
     two[1].name = "z";
@@ -188,7 +188,8 @@ static void refuses_wrong_inputs(void **state)
     expect_run_refused(s, &two[1], 1, VISEME_ERR_ARGUMENT, "input \"x\" of the network is not");
     viseme_tensor bad = good;
     bad.shape[2] = IN + 1;
-    expect_run_refused(s, &bad, 1, VISEME_ERR_ARGUMENT, "is [1 2 7], the network tiny wants [N T 6]");
+    expect_run_refused(s, &bad, 1, VISEME_ERR_ARGUMENT,
+                       "is [1 2 7], the network tiny wants [N T 6]");
     bad = good;
     bad.rank = 2;
     expect_run_refused(s, &bad, 1, VISEME_ERR_ARGUMENT, "wants [N T 6]");

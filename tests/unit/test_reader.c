@@ -50,7 +50,7 @@ static viseme_reader *open_reader(const viseme_model *model, const viseme_reader
 static void push(viseme_reader *reader, int count, int rgb)
 {
     static uint8_t pixels[WIDTH * HEIGHT * 3];
-    viseme_image crop = { pixels, WIDTH, HEIGHT, 3 * WIDTH, rgb ? VISEME_RGB24 : VISEME_BGR24 };
+    viseme_image crop = {pixels, WIDTH, HEIGHT, 3 * WIDTH, rgb ? VISEME_RGB24 : VISEME_BGR24};
     viseme_error err;
     for (int t = 0; t < count; t++) {
         draw(pixels, t, rgb);
@@ -95,7 +95,7 @@ static int best_class(const float *row)
 }
 
 /* A clip of three windows gives what one run over the whole gives, but for what the recurrent
- * layers lose at the cuts. */ 
+ * layers lose at the cuts. */
 static void windows_agree_with_one_run(void **state)
 {
     enum { FRAMES = 650, PLANE = WIDTH * HEIGHT };
@@ -103,7 +103,7 @@ static void windows_agree_with_one_run(void **state)
     viseme_model *model = open_model();
     viseme_reader *reader = open_reader(model, NULL);
     viseme_session *session;
-    viseme_tensor out, in = { "x", 5, { 1, 3, FRAMES, HEIGHT, WIDTH }, NULL };
+    viseme_tensor out, in = {"x", 5, {1, 3, FRAMES, HEIGHT, WIDTH}, NULL};
     float *x = malloc(sizeof *x * 3 * FRAMES * PLANE);
     static uint8_t pixels[PLANE * 3];
     assert_non_null(x);
@@ -136,7 +136,7 @@ static void beam_gives_readings_best_first(void **state)
 {
     (void)state;
     viseme_model *model = open_model();
-    viseme_reader_options opts = { .beam = 20, .nbest = 5 };
+    viseme_reader_options opts = {.beam = 20, .nbest = 5};
     viseme_reader *reader = open_reader(model, &opts);
     push(reader, 60, 0);
     assert_int_equal(viseme_reader_finish(reader, NULL), VISEME_OK);
@@ -157,18 +157,18 @@ static void refuses_wrong_calls(void **state)
     viseme_model *model = open_model();
     viseme_reader *reader;
     viseme_error err;
-    viseme_reader_options opts = { .beam = 1001 };
+    viseme_reader_options opts = {.beam = 1001};
     assert_int_equal(viseme_reader_open(&reader, model, &opts, &err), VISEME_ERR_ARGUMENT);
-    opts = (viseme_reader_options){ .nbest = 2 };
+    opts = (viseme_reader_options){.nbest = 2};
     assert_int_equal(viseme_reader_open(&reader, model, &opts, &err), VISEME_ERR_ARGUMENT);
-    opts = (viseme_reader_options){ .crop = { .cascade_xml = "<x/>", .cascade_bytes = 4 } };
+    opts = (viseme_reader_options){.crop = {.cascade_xml = "<x/>", .cascade_bytes = 4}};
     assert_int_equal(viseme_reader_open(&reader, model, &opts, &err), VISEME_ERR_MODEL);
     assert_int_equal(viseme_reader_open(&reader, NULL, NULL, &err), VISEME_ERR_ARGUMENT);
     assert_null(reader);
 
     reader = open_reader(model, NULL);
     static uint8_t pixels[WIDTH * HEIGHT * 3];
-    viseme_image crop = { pixels, WIDTH, HEIGHT, 3 * WIDTH, VISEME_BGR24 };
+    viseme_image crop = {pixels, WIDTH, HEIGHT, 3 * WIDTH, VISEME_BGR24};
     assert_int_equal(viseme_reader_push(reader, &crop, 0, &err), VISEME_ERR_ARGUMENT);
     assert_non_null(strstr(err.message, "without a face cascade"));
     crop.width = 127;

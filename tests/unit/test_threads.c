@@ -28,8 +28,8 @@ static void count_task(void *context, int task, int thread)
 
 static void runs_every_task_once(void **state)
 {
-    static const int threads[] = { 1, 2, 3, 8 };
-    static const int tasks[] = { 0, 1, 2, 7, TASKS };
+    static const int threads[] = {1, 2, 3, 8};
+    static const int tasks[] = {0, 1, 2, 7, TASKS};
     (void)state;
     for (int i = 0; i < 4; i++) {
         struct vis_threads *pool;
@@ -62,7 +62,7 @@ static void loops_see_what_loops_before_wrote(void **state)
 {
     (void)state;
     struct vis_threads *pool;
-    int values[64] = { 0 };
+    int values[64] = {0};
     assert_int_equal(vis_threads_open(&pool, 4, NULL), VISEME_OK);
     for (int round = 0; round < 500; round++)
         vis_threads_run(pool, 64, add_task, values);

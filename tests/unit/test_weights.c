@@ -22,7 +22,7 @@ struct bytes {
 static struct bytes file_of(const char *header, size_t data_bytes)
 {
     size_t length = strlen(header);
-    struct bytes b = { malloc(8 + length + data_bytes), 8 + length + data_bytes };
+    struct bytes b = {malloc(8 + length + data_bytes), 8 + length + data_bytes};
     assert_non_null(b.data);
     for (int i = 0; i < 8; i++)
         b.data[i] = (unsigned char)((uint64_t)length >> 8 * i);
@@ -36,7 +36,7 @@ static void expect_refused(const char *header, size_t data_bytes, const char *se
 {
     struct bytes b = file_of(header, data_bytes);
     viseme_weights *w;
-    viseme_error err = { VISEME_OK, "" };
+    viseme_error err = {VISEME_OK, ""};
     assert_int_equal(vis_weights_parse(&w, b.data, b.size, "w.safetensors", &err),
                      VISEME_ERR_MODEL);
     assert_null(w);
@@ -45,7 +45,7 @@ static void expect_refused(const char *header, size_t data_bytes, const char *se
     free(b.data);
 }
 
-#define T(dtype, shape, begin, end) \
+#define T(dtype, shape, begin, end)                                                                \
     "{\"dtype\":\"" dtype "\",\"shape\":[" shape "],\"data_offsets\":[" #begin "," #end "]}"
 
 static void refuses_damaged_headers(void **state)
@@ -72,8 +72,7 @@ static void refuses_damaged_headers(void **state)
     expect_refused("{\"a\":" T("F32", "2", 0, 8) "}", 4, "cut short");
     expect_refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4,
                    "unknown header field \"x\"");
-    expect_refused("{\"a\":" T("F32", "1", 0, 4) ",\"b\":" T("F32", "1", 2, 6) "}", 6,
-                   "overlaps");
+    expect_refused("{\"a\":" T("F32", "1", 0, 4) ",\"b\":" T("F32", "1", 2, 6) "}", 6, "overlaps");
     expect_refused("{\"a\":" T("F32", "1", 0, 4) ",\"b\":" T("F32", "1", 8, 12) "}", 12,
                    "4 bytes before tensor \"b\"");
     expect_refused("{\"a\":" T("F32", "1", 0, 4) "}", 9, "5 bytes at the end");
@@ -84,7 +83,7 @@ static void refuses_damaged_headers(void **state)
 static void expect_bytes_refused(const char *bytes, size_t size, const char *sentence)
 {
     viseme_weights *w;
-    viseme_error err = { VISEME_OK, "" };
+    viseme_error err = {VISEME_OK, ""};
     assert_int_equal(vis_weights_parse(&w, bytes, size, "w", &err), VISEME_ERR_MODEL);
     if (!strstr(err.message, sentence))
         fail_msg("the message is: %s", err.message);
@@ -106,10 +105,11 @@ static void reads_every_type_exactly(void **state)
     (void)state;
     static const char header[] =
         "{\"__metadata__\":{\"viseme.arch\":\"x\"},\"f\":" T("F32", "2", 0, 8) ",\"b\":" T(
-            "BF16", "2,2", 8, 16) ",\"h\":" T("F16", "6", 16, 28) ",\"e\":" T("F32", "0", 28, 28) "}";
-    static const float f[2] = { 1.5f, -0.0f };
-    static const uint16_t b[4] = { 0x3F80, 0xC040, 0x7F80, 0x0001 };
-    static const uint16_t h[6] = { 0x3C00, 0xC000, 0x0001, 0x7BFF, 0xFC00, 0x03FF };
+            "BF16", "2,2", 8, 16) ",\"h\":" T("F16", "6", 16, 28) ",\"e\":" T("F32", "0", 28,
+                                                                              28) "}";
+    static const float f[2] = {1.5f, -0.0f};
+    static const uint16_t b[4] = {0x3F80, 0xC040, 0x7F80, 0x0001};
+    static const uint16_t h[6] = {0x3C00, 0xC000, 0x0001, 0x7BFF, 0xFC00, 0x03FF};
     struct bytes file = file_of(header, 28);
     unsigned char *data = file.data + file.size - 28;
     memcpy(data, f, 8);
