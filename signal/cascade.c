@@ -133,7 +133,8 @@ static void *append(struct parser *p, void *array_at, int *count, int which, siz
     return item;
 }
 
-/* ---- Words of an element's text ---------------------------------------------------------------- */
+/* ---- Words of an element's text ----------------------------------------------------------------
+ */
 
 static const char *skip_space(const char *s)
 {
@@ -197,7 +198,8 @@ static void only_word(struct parser *p, const char *name, const char *word)
              name, word);
 }
 
-/* ---- What the text of each element means ------------------------------------------------------ */
+/* ---- What the text of each element means ------------------------------------------------------
+ */
 
 static void read_nodes(struct parser *p)
 {
@@ -319,7 +321,8 @@ static void end_text(struct parser *p, enum place place)
     }
 }
 
-/* ---- Starts and ends of the elements that hold others ----------------------------------------- */
+/* ---- Starts and ends of the elements that hold others -----------------------------------------
+ */
 
 static void begin(struct parser *p, enum place place)
 {
@@ -410,7 +413,8 @@ static void end_place(struct parser *p, enum place place, unsigned seen)
     }
 }
 
-/* ---- Expat's events ----------------------------------------------------------------------------- */
+/* ---- Expat's events -----------------------------------------------------------------------------
+ */
 
 static enum place place_of(const struct element *e)
 {

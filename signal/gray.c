@@ -1,7 +1,5 @@
 #include "signal/gray.h"
 
-#include <string.h>
-
 enum { BLUE = 3735, GREEN = 19235, RED = 9798, GRAY_BITS = 15 };
 
 static const uint8_t *pixel_at(const viseme_image *image, int x, int y)
@@ -45,34 +43,5 @@ void vis_gray_reduce(const viseme_image *image, const struct vis_rect *area, int
             out[x] = (uint8_t)((p[0] * k.w[0] + p[1] * k.w[1] + p[2] * k.w[2] +
                                 (1u << (GRAY_BITS - 1))) >>
                                GRAY_BITS);
-    }
-}
-
-void vis_bgr_reduce(const viseme_image *image, const struct vis_rect *area, int factor,
-                    uint8_t *out)
-{
-    const int width = area->width / factor, height = area->height / factor;
-    const int first = image->format == VISEME_RGB24 ? 2 : 0; /* where blue is */
-    const uint32_t n = (uint32_t)(factor * factor);
-    for (int y = 0; y < height; y++) {
-        if (factor == 1 && first == 0) {
-            memcpy(out, pixel_at(image, area->x, area->y + y), (size_t)width * 3);
-            out += (size_t)width * 3;
-            continue;
-        }
-        for (int x = 0; x < width; x++, out += 3) {
-            uint32_t sum[3] = {n / 2, n / 2, n / 2};
-            for (int j = 0; j < factor; j++) {
-                const uint8_t *p =
-                    pixel_at(image, area->x + x * factor, area->y + y * factor + j);
-                for (int i = 0; i < factor; i++, p += 3) {
-                    sum[0] += p[first];
-                    sum[1] += p[1];
-                    sum[2] += p[2 - first];
-                }
-            }
-            for (int c = 0; c < 3; c++)
-                out[c] = (uint8_t)(sum[c] / n);
-        }
     }
 }

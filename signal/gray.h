@@ -1,4 +1,4 @@
-/* Grey and smaller pictures from 8-bit colour ones. */
+/* Grey pictures from 8-bit colour ones, smaller if wanted. */
 #ifndef VIS_SIGNAL_GRAY_H
 #define VIS_SIGNAL_GRAY_H
 
@@ -20,10 +20,5 @@ struct vis_rect {
  * bytes as OpenCV's BGR2GRAY. */
 void vis_gray_reduce(const viseme_image *image, const struct vis_rect *area, int factor,
                      uint8_t *out);
-
-/* The same in colour: [area.height / factor, area.width / factor, 3] bytes, B G R, each the
- * rounded mean of its block. */
-void vis_bgr_reduce(const viseme_image *image, const struct vis_rect *area, int factor,
-                    uint8_t *out);
 
 #endif

@@ -34,9 +34,9 @@ struct vis_haar {
     uint32_t *sum, *square_sum;
     size_t plane; /* elements that the three have room for */
 
-    int *source;          /* [columns] left source column of every scaled column */
-    uint16_t *fraction;   /* [columns] weight of the next one, of 256 */
-    uint16_t *row[2];     /* [columns] two source rows scaled in x */
+    int *source;        /* [columns] left source column of every scaled column */
+    uint16_t *fraction; /* [columns] weight of the next one, of 256 */
+    uint16_t *row[2];   /* [columns] two source rows scaled in x */
     size_t columns;
 
     struct vis_haar_window *window; /* [MAX_WINDOWS] */
@@ -60,8 +60,7 @@ static void fill_lookup(struct lookup *to, const struct vis_cascade *c,
     }
 }
 
-viseme_status vis_haar_create(struct vis_haar **out, struct vis_cascade *cascade,
-                              viseme_error *err)
+viseme_status vis_haar_create(struct vis_haar **out, struct vis_cascade *cascade, viseme_error *err)
 {
     struct vis_haar *h = calloc(1, sizeof *h);
     *out = NULL;
@@ -118,7 +117,8 @@ const struct vis_haar_window *vis_haar_windows(const struct vis_haar *h, size_t 
     return h->window;
 }
 
-/* ---- Getting ready for a picture --------------------------------------------------------------- */
+/* ---- Getting ready for a picture ---------------------------------------------------------------
+ */
 
 static void set_corners(int corner[CORNERS], const struct vis_cascade_rect *r, int stride)
 {
@@ -179,7 +179,8 @@ static viseme_status reserve(struct vis_haar *h, int width, int height, viseme_e
     return VISEME_OK;
 }
 
-/* ---- The picture at one scale ------------------------------------------------------------------ */
+/* ---- The picture at one scale ------------------------------------------------------------------
+ */
 
 /* Source position of pixel i: the pixel before it and the weight of the one after, of 256. */
 static void source_of(int i, int n_from, int n_to, int *index, int *weight)
@@ -259,7 +260,8 @@ static void integrate(struct vis_haar *h, int width, int height)
     }
 }
 
-/* ---- Windows ------------------------------------------------------------------------------------- */
+/* ---- Windows
+ * ------------------------------------------------------------------------------------- */
 
 static uint32_t rect_sum(const uint32_t *at, const int corner[CORNERS])
 {
@@ -354,7 +356,8 @@ static viseme_status scan(struct vis_haar *h, int width, int height, float facto
     return VISEME_OK;
 }
 
-/* ---- The search ---------------------------------------------------------------------------------- */
+/* ---- The search
+ * ---------------------------------------------------------------------------------- */
 
 static viseme_status check_options(int width, int height, const struct vis_rect *roi,
                                    const struct vis_haar_options *o, viseme_error *err)
@@ -365,8 +368,10 @@ static viseme_status check_options(int width, int height, const struct vis_rect 
                         "detection: the scale factor must be 1.01 to 10, sizes and neighbours not "
                         "negative");
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "detection: a picture of %d x %d; each side must "
-                        "be 1 to %d", width, height, (int)MAX_SIDE);
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "detection: a picture of %d x %d; each side must "
+                        "be 1 to %d",
+                        width, height, (int)MAX_SIDE);
     if (roi && (roi->x < 0 || roi->y < 0 || roi->width < 1 || roi->height < 1 ||
                 roi->width > width - roi->x || roi->height > height - roi->y))
         return vis_fail(err, VISEME_ERR_ARGUMENT,

@@ -9,8 +9,8 @@
 #include "signal/gray.h"
 
 struct vis_haar_options {
-    double scale_factor; /* from one window size to the next, 1.01 to 10; 1.1 is usual */
-    int min_neighbors;   /* a group needs more windows than this; 0: no grouping */
+    double scale_factor;       /* from one window size to the next, 1.01 to 10; 1.1 is usual */
+    int min_neighbors;         /* a group needs more windows than this; 0: no grouping */
     int min_width, min_height; /* of a window; 0: the cascade's own */
     int max_width, max_height; /* of a window; either 0: as large as the picture */
 };

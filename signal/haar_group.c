@@ -85,7 +85,8 @@ void vis_haar_group(const struct vis_haar_window *windows, size_t count, int min
     for (int i = 0; i < classes; i++) {
         int keep = boxes[i].neighbors > min_neighbors;
         for (int j = 0; keep && j < classes; j++)
-            keep = j == i || boxes[j].neighbors <= min_neighbors || !overruled(&boxes[i], &boxes[j]);
+            keep =
+                j == i || boxes[j].neighbors <= min_neighbors || !overruled(&boxes[i], &boxes[j]);
         label[i] = keep; /* the labels of the windows are no longer needed */
     }
     for (int i = 0; i < classes; i++)

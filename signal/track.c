@@ -6,30 +6,30 @@
 enum {
     MIN_SIDE = 8,
     MAX_SIDE = 256,
-    CELL = 2,    /* the coarse search looks at cells of 2 x 2 samples */
-    STEPS = 20,  /* Gauss-Newton rarely needs more than six */
+    CELL = 2,      /* the coarse search looks at cells of 2 x 2 samples */
+    STEPS = 20,    /* Gauss-Newton rarely needs more than six */
     PARAMETERS = 3 /* shift in x, shift in y, growth */
 };
 
-#define REACH 0.2     /* of the patch's width: how far the coarse search goes */
+#define REACH      0.2 /* of the patch's width: how far the coarse search goes */
 #define MAX_GROWTH 1.12
-#define MIN_NORM 3.0  /* grey levels of deviation below which a patch is flat */
-#define TINY_STEP 1e-4
+#define MIN_NORM   3.0 /* grey levels of deviation below which a patch is flat */
+#define TINY_STEP  1e-4
 
 struct vis_track {
-    int columns, rows;       /* of samples */
-    int cells_x, cells_y;    /* of the patch in the coarse search */
-    int reach;               /* cells that it goes in each direction */
+    int columns, rows;    /* of samples */
+    int cells_x, cells_y; /* of the patch in the coarse search */
+    int reach;            /* cells that it goes in each direction */
     int learned;
-    float *look;             /* [rows columns] the patch with mean 0 and norm 1 */
+    float *look;              /* [rows columns] the patch with mean 0 and norm 1 */
     float *slope[PARAMETERS]; /* [rows columns] how `look` changes with each parameter */
     double inverse[PARAMETERS][PARAMETERS]; /* of the Gauss-Newton matrix */
-    float *now;              /* [rows columns] the patch as it is now */
-    float *wide;             /* samples of the patch and `reach` cells around it */
-    float *coarse;           /* [cells_y cells_x] of `look`, mean 0 and norm 1 */
-    float *coarse_wide;      /* cells of `wide` */
-    int *left;               /* [widest row] source column before each sample */
-    float *weight;           /* [widest row] of the column after it */
+    float *now;                             /* [rows columns] the patch as it is now */
+    float *wide;                            /* samples of the patch and `reach` cells around it */
+    float *coarse;                          /* [cells_y cells_x] of `look`, mean 0 and norm 1 */
+    float *coarse_wide;                     /* cells of `wide` */
+    int *left;                              /* [widest row] source column before each sample */
+    float *weight;                          /* [widest row] of the column after it */
 };
 
 viseme_status vis_track_create(struct vis_track **out, int columns, int rows, viseme_error *err)
@@ -37,8 +37,9 @@ viseme_status vis_track_create(struct vis_track **out, int columns, int rows, vi
     struct vis_track *t = NULL;
     *out = NULL;
     if (columns < MIN_SIDE || rows < MIN_SIDE || columns > MAX_SIDE || rows > MAX_SIDE)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "tracking: %d x %d samples; each must be %d to %d",
-                        columns, rows, (int)MIN_SIDE, (int)MAX_SIDE);
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "tracking: %d x %d samples; each must be %d to %d", columns, rows,
+                        (int)MIN_SIDE, (int)MAX_SIDE);
     t = calloc(1, sizeof *t);
     if (!t)
         return vis_fail_nomem(err, sizeof *t);
@@ -86,7 +87,8 @@ void vis_track_free(struct vis_track *t)
     free(t);
 }
 
-/* ---- Samples ------------------------------------------------------------------------------------ */
+/* ---- Samples ------------------------------------------------------------------------------------
+ */
 
 /* The pixel before a continuous position along an axis of `size` pixels, and the weight of the
  * one after; positions outside take the edge. */
@@ -158,7 +160,8 @@ static void pool(const float *from, int row, int cells_x, int cells_y, float *to
         }
 }
 
-/* ---- Learning ----------------------------------------------------------------------------------- */
+/* ---- Learning -----------------------------------------------------------------------------------
+ */
 
 /* Inverts a symmetric positive 3 x 3 matrix; 0 when it is close to singular. */
 static int invert(double m[PARAMETERS][PARAMETERS], double out[PARAMETERS][PARAMETERS])
@@ -188,9 +191,9 @@ static void fill_slopes(struct vis_track *t)
     for (int j = 0; j < h; j++)
         for (int i = 0; i < w; i++) {
             const size_t at = (size_t)j * (size_t)w + (size_t)i;
-            const int l = i > 0, r = i < w - 1, u = j > 0, d = j < h - 1;
-            const float gx = (t->look[at + (size_t)r] - t->look[at - (size_t)l]) *
-                             ((float)w / (float)(l + r));
+            const int l = i > 0, r = i<w - 1, u = j> 0, d = j < h - 1;
+            const float gx =
+                (t->look[at + (size_t)r] - t->look[at - (size_t)l]) * ((float)w / (float)(l + r));
             const float gy = (t->look[d ? at + (size_t)w : at] - t->look[u ? at - (size_t)w : at]) *
                              ((float)w / (float)(u + d));
             const float x = ((float)i + 0.5f - (float)w * 0.5f) / (float)w;
@@ -210,8 +213,7 @@ static void fill_slopes(struct vis_track *t)
     }
 }
 
-int vis_track_learn(struct vis_track *t, const struct vis_gray *picture,
-                    const struct vis_patch *at)
+int vis_track_learn(struct vis_track *t, const struct vis_gray *picture, const struct vis_patch *at)
 {
     const size_t n = (size_t)t->columns * (size_t)t->rows;
     double matrix[PARAMETERS][PARAMETERS];
@@ -231,7 +233,8 @@ int vis_track_learn(struct vis_track *t, const struct vis_gray *picture,
     return t->learned;
 }
 
-/* ---- Finding ------------------------------------------------------------------------------------ */
+/* ---- Finding ------------------------------------------------------------------------------------
+ */
 
 /* Correlation of the coarse patch with the cells at (x, y) of the searched part. */
 static double coarse_match(const struct vis_track *t, int x, int y, int row)

@@ -20,11 +20,13 @@ struct tap {
 
 static struct tap tap_of(double position, int size, enum vis_border border)
 {
-    /* beyond this far outside nothing changes; fmin and fmax also take care of NaN */
-    const double p = fmax(-2.0, fmin(position - 0.5, size + 1.0));
-    const double below = floor(p);
-    struct tap t = {{(int)below, (int)below + 1},
-                    (uint32_t)((p - below) * (1 << WEIGHT_BITS) + 0.5)};
+    double p = position - 0.5;
+    if (!(p > -2)) /* further outside nothing changes; this also takes care of NaN */
+        p = -2;
+    else if (p > size + 1)
+        p = size + 1;
+    const int below = (int)(p + 2) - 2; /* rounds down */
+    struct tap t = {{below, below + 1}, (uint32_t)((p - below) * (1 << WEIGHT_BITS) + 0.5)};
     for (int k = 0; k < 2; k++) {
         if (border == VIS_BORDER_NEAREST)
             t.at[k] = t.at[k] < 0 ? 0 : t.at[k] > size - 1 ? size - 1 : t.at[k];
@@ -45,9 +47,9 @@ static void add_reading(const viseme_image *source, double x, double y, enum vis
     const uint8_t *p[2][2];
     for (int j = 0; j < 2; j++)
         for (int i = 0; i < 2; i++)
-            p[j][i] = tx.at[i] < 0 || ty.at[j] < 0 ? black
-                                                   : source->data + ty.at[j] * source->stride +
-                                                         (ptrdiff_t)tx.at[i] * 3;
+            p[j][i] = tx.at[i] < 0 || ty.at[j] < 0
+                          ? black
+                          : source->data + ty.at[j] * source->stride + (ptrdiff_t)tx.at[i] * 3;
     for (int c = 0; c < 3; c++) {
         const uint32_t top = p[0][0][c] * (one - tx.weight) + p[0][1][c] * tx.weight;
         const uint32_t bottom = p[1][0][c] * (one - tx.weight) + p[1][1][c] * tx.weight;
@@ -61,7 +63,7 @@ void vis_warp_bgr(const viseme_image *source, const struct vis_similarity *m,
 {
     const double scale = fmax(1.0, fmin(hypot(m->a, m->b) - 1e-6, MAX_GRID));
     const int grid = (int)ceil(scale);
-    const uint32_t unit = (uint32_t)(grid * grid) << 8; /* 256 readings of 255 * 2^8 fit */
+    const uint32_t unit = (uint32_t)(grid * grid) << 8;       /* 256 readings of 255 * 2^8 fit */
     const int first = source->format == VISEME_RGB24 ? 2 : 0; /* where blue is */
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++, dst += 3) {

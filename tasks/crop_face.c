@@ -14,25 +14,28 @@ enum {
     KEEP_NEIGHBORS = 2, /* to confirm one that is followed */
     PATCH_COLUMNS = 48, /* the part of the face that is followed */
     PATCH_ROWS = 32,
-    EAGER = 6,          /* detections in a row when a face is new */
-    EVERY = 8,          /* frames between detections later */
-    MEMORY = 12,        /* detections that the box is averaged over */
-    MISSES = 10         /* detections that may fail in a row while the tracker is content */
+    EAGER = 6,   /* detections in a row when a face is new */
+    EVERY = 8,   /* frames between detections later */
+    MEMORY = 12, /* detections that the box is averaged over */
+    MISSES = 10  /* detections that may fail in a row while the tracker is content */
 };
 
-#define SEARCH_STEP 1.1
-#define NEAR_STEP 1.05
+#define SEARCH_STEP    1.1
+#define NEAR_STEP      1.05
 #define SEARCH_SECONDS 0.2
-#define NEAR_MARGIN 0.5   /* of the box's width, around it */
-#define NEAR_SIZE 1.3     /* how much larger or smaller a confirmed face may be */
-#define NEAR_SHIFT 0.3    /* of the box's width: how far off a confirmed face may be */
-#define MIN_QUALITY 0.6   /* below, what is there is not the face that was learned */
+#define CALM                                                                                       \
+    0.2                  /* of a change of size is taken over with every frame: it is noisier than \
+                            the place, and faces do not jump */
+#define NEAR_MARGIN  0.5 /* of the box's width, around it */
+#define NEAR_SIZE    1.3 /* how much larger or smaller a confirmed face may be */
+#define NEAR_SHIFT   0.3 /* of the box's width: how far off a confirmed face may be */
+#define MIN_QUALITY  0.6 /* below, what is there is not the face that was learned */
 #define GOOD_QUALITY 0.85 /* below, learn it anew when the detector confirms it */
 
 /* Eyes and nose, the part that talking moves least: width and centre in the box. */
 #define PATCH_WIDTH 0.66
-#define PATCH_X 0.5
-#define PATCH_Y 0.45
+#define PATCH_X     0.5
+#define PATCH_Y     0.45
 
 struct vis_follow {
     struct vis_haar *haar;
@@ -43,8 +46,7 @@ struct vis_follow {
     size_t gray_bytes;
 
     int following;
-    int known;             /* there was a face at `pose`: look there first */
-    int64_t run;
+    int known;                 /* there was a face at `pose`: look there first */
     struct vis_patch patch;    /* where the tracker is, in pixels of the frame */
     struct vis_face_pose box;  /* the box relative to the patch: shift in widths, and width */
     struct vis_face_pose pose; /* the box in the frame */
@@ -90,7 +92,8 @@ double vis_follow_aspect(const struct vis_follow *f)
     return f->aspect;
 }
 
-/* ---- Parts of the frame in grey ----------------------------------------------------------------- */
+/* ---- Parts of the frame in grey -----------------------------------------------------------------
+ */
 
 /* A part of the frame, reduced: a point (x, y) of it is (x, y) * factor + (left, top) in the
  * frame. */
@@ -168,7 +171,8 @@ static struct vis_face_pose pose_of(const struct part *part, const struct vis_re
                                   (double)box->width * part->factor};
 }
 
-/* ---- Detection ---------------------------------------------------------------------------------- */
+/* ---- Detection ----------------------------------------------------------------------------------
+ */
 
 /* The largest face of the whole frame. */
 static viseme_status detect_anywhere(struct vis_follow *f, const struct part *part,
@@ -226,7 +230,8 @@ static viseme_status detect_near(struct vis_follow *f, const struct part *part,
     return status;
 }
 
-/* ---- Following ---------------------------------------------------------------------------------- */
+/* ---- Following ----------------------------------------------------------------------------------
+ */
 
 static double confidence_of(int neighbors)
 {
@@ -240,32 +245,26 @@ static int learn(struct vis_follow *f, const struct part *part)
     f->patch = (struct vis_patch){f->pose.x + (PATCH_X - 0.5) * w,
                                   f->pose.y + (PATCH_Y - 0.5) * w * f->aspect, w * PATCH_WIDTH};
     f->box = (struct vis_face_pose){(f->pose.x - f->patch.x) / f->patch.width,
-                                    (f->pose.y - f->patch.y) / f->patch.width,
-                                    w / f->patch.width};
+                                    (f->pose.y - f->patch.y) / f->patch.width, w / f->patch.width};
     const struct vis_patch at = to_part(part, &f->patch);
     return part->picture.data && vis_track_learn(f->track, &part->picture, &at);
 }
 
-static void place_box(struct vis_follow *f)
+static struct vis_face_pose box_of(const struct vis_follow *f)
 {
-    f->pose = (struct vis_face_pose){f->patch.x + f->box.x * f->patch.width,
-                                     f->patch.y + f->box.y * f->patch.width,
-                                     f->box.width * f->patch.width};
+    return (struct vis_face_pose){f->patch.x + f->box.x * f->patch.width,
+                                  f->patch.y + f->box.y * f->patch.width,
+                                  f->box.width * f->patch.width};
 }
 
 /* Moves the box towards a detection. */
-static void correct(struct vis_follow *f, const struct vis_face_pose *detected,
-                    struct vis_face_seen *seen)
+static void correct(struct vis_follow *f, const struct vis_face_pose *detected)
 {
-    const struct vis_face_pose before = f->pose;
+    const struct vis_face_pose box = box_of(f);
     const double part = 1.0 / (f->detections < MEMORY ? ++f->detections : MEMORY);
-    f->box.x += part * (detected->x - before.x) / f->patch.width;
-    f->box.y += part * (detected->y - before.y) / f->patch.width;
-    f->box.width *= pow(detected->width / before.width, part);
-    place_box(f);
-    seen->correction = (struct vis_face_pose){(f->pose.x - before.x) / before.width,
-                                              (f->pose.y - before.y) / before.width,
-                                              f->pose.width / before.width};
+    f->box.x += part * (detected->x - box.x) / f->patch.width;
+    f->box.y += part * (detected->y - box.y) / f->patch.width;
+    f->box.width *= pow(detected->width / box.width, part);
 }
 
 /* Whether a followed box is still something to cut a mouth from. */
@@ -280,7 +279,6 @@ static void begin(struct vis_follow *f, const struct part *part, const struct vi
 {
     f->pose = *pose;
     f->known = 1;
-    f->run++;
     f->detections = 1;
     f->misses = 0;
     f->frames_until_detection = 1;
@@ -291,32 +289,36 @@ static void begin(struct vis_follow *f, const struct part *part, const struct vi
 
 /* Follows the face into this frame and, when it is time or in doubt, confirms it. */
 static viseme_status follow(struct vis_follow *f, const viseme_image *frame,
-                            const struct part *part, struct vis_face_seen *seen,
-                            viseme_error *err)
+                            const struct part *part, struct vis_face_seen *seen, viseme_error *err)
 {
     struct vis_patch at = to_part(part, &f->patch);
-    struct vis_face_pose detected = {0, 0, 0};
+    struct vis_face_pose pose = f->pose, detected = {0, 0, 0};
     int neighbors = 0;
     viseme_status status = VISEME_OK;
-    const double quality =
-        part->picture.data ? vis_track_find(f->track, &part->picture, &at) : -1;
-    if (quality >= MIN_QUALITY) {
+    const double quality = part->picture.data ? vis_track_find(f->track, &part->picture, &at) : -1;
+    const int tracked = quality >= MIN_QUALITY;
+    if (tracked) {
         f->patch = from_part(part, &at);
-        place_box(f);
+        pose = box_of(f);
     }
-    if (quality < MIN_QUALITY || --f->frames_until_detection <= 0) {
-        status = detect_near(f, part, &f->pose, &detected, &neighbors, err);
+    if (!tracked || --f->frames_until_detection <= 0) {
+        status = detect_near(f, part, &pose, &detected, &neighbors, err);
         if (status != VISEME_OK)
             return status;
-        f->frames_until_detection = f->detections < EAGER && f->misses == 0 ? 1 : EVERY;
         f->misses = neighbors ? 0 : f->misses + 1;
+        f->frames_until_detection = f->detections < EAGER && neighbors ? 1 : EVERY;
     }
-    if (quality < MIN_QUALITY) {
+    if (!tracked) {
         f->following = 0;
         if (neighbors)
             begin(f, part, &detected, neighbors, seen);
         return VISEME_OK;
     }
+    if (neighbors)
+        correct(f, &detected);
+    pose = box_of(f);
+    f->pose =
+        (struct vis_face_pose){pose.x, pose.y, f->pose.width + CALM * (pose.width - f->pose.width)};
     if (f->misses > MISSES || !plausible(&f->pose, frame)) {
         f->following = 0;
         f->known = 0;
@@ -324,11 +326,8 @@ static viseme_status follow(struct vis_follow *f, const viseme_image *frame,
     }
     seen->found = 1;
     seen->confidence = fmin(1.0, quality);
-    if (neighbors) {
-        correct(f, &detected, seen);
-        if (quality < GOOD_QUALITY)
-            f->following = learn(f, part);
-    }
+    if (neighbors && quality < GOOD_QUALITY)
+        f->following = learn(f, part);
     return VISEME_OK;
 }
 
@@ -339,7 +338,7 @@ viseme_status vis_follow_push(struct vis_follow *f, const viseme_image *frame, d
     struct vis_face_pose pose = {0, 0, 0};
     int neighbors = 0;
     viseme_status status = VISEME_OK;
-    *seen = (struct vis_face_seen){.correction = {0, 0, 1}};
+    *seen = (struct vis_face_seen){0};
     if (frame->width != f->frame_width || frame->height != f->frame_height) {
         f->following = f->known = 0; /* pixels mean something else now */
         f->next_search = -HUGE_VAL;
@@ -367,7 +366,6 @@ viseme_status vis_follow_push(struct vis_follow *f, const viseme_image *frame, d
                 begin(f, &part, &pose, neighbors, seen);
         }
     }
-    seen->run = f->run;
     seen->pose = f->pose;
     return status;
 }

@@ -18,12 +18,8 @@ struct vis_face_pose {
 /* What a frame showed. */
 struct vis_face_seen {
     int found;
-    int64_t run;             /* counts up whenever a face is found anew instead of followed */
     struct vis_face_pose pose;
-    double confidence;       /* 0 to 1: of the detection, or the correlation of the tracker */
-    struct vis_face_pose correction; /* how this frame's detection moved the box: add x and y times
-                                        the width, multiply the width; the same is due to earlier
-                                        frames of the run */
+    double confidence; /* 0 to 1: of the detection, or the correlation of the tracker */
 };
 
 struct vis_follow;
