@@ -19,6 +19,8 @@ static void init_c(struct vis_kernels *k)
     k->maxpool_f32 = vis_maxpool_f32_c;
     k->gru_pack_f32 = vis_gru_pack_f32_c;
     k->gru_step_f32 = vis_gru_step_f32_c;
+    k->gru_before_pack_f32 = vis_gru_before_pack_f32_c;
+    k->gru_before_step_f32 = vis_gru_before_step_f32_c;
     k->softmax_f32 = vis_softmax_f32_c;
     k->log_softmax_f32 = vis_log_softmax_f32_c;
     k->relu_f32 = vis_relu_f32_c;
@@ -41,6 +43,7 @@ static void init_avx2(struct vis_kernels *k)
     k->epilogue_f32 = vis_epilogue_f32_avx2;
     k->maxpool_f32 = vis_maxpool_f32_avx2;
     k->gru_step_f32 = vis_gru_step_f32_avx2;
+    k->gru_before_step_f32 = vis_gru_before_step_f32_avx2;
     k->softmax_f32 = vis_softmax_f32_avx2;
     k->log_softmax_f32 = vis_log_softmax_f32_avx2;
     k->relu_f32 = vis_relu_f32_avx2;
@@ -61,6 +64,7 @@ static void init_avx512(struct vis_kernels *k)
     k->epilogue_f32 = vis_epilogue_f32_avx512;
     k->maxpool_f32 = vis_maxpool_f32_avx512;
     k->gru_step_f32 = vis_gru_step_f32_avx512;
+    k->gru_before_step_f32 = vis_gru_before_step_f32_avx512;
     k->softmax_f32 = vis_softmax_f32_avx512;
     k->log_softmax_f32 = vis_log_softmax_f32_avx512;
     k->relu_f32 = vis_relu_f32_avx512;

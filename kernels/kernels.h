@@ -35,17 +35,17 @@ enum { VIS_GEMM_MAX_MR = 16, VIS_GEMM_MAX_NR = 64 };
  * The sum is one chain in order of k from 0 (fused multiply-add at the SIMD levels); bias, then
  * residual are added after it. c is written, never read. ReLU keeps NaN. */
 struct vis_gemm_tile {
-    int m, n;                       /* 1..mr rows, 1..nr columns to store */
-    int taps, kc;                   /* K = taps * kc, both >= 1 */
-    const ptrdiff_t *tap_offset;    /* [taps], in floats */
-    const float *const *a;          /* [m] */
-    const float *b;                 /* a packed panel [K][nr], 64-byte aligned */
-    const float *bias;              /* [nr], 64-byte aligned; NULL: none */
-    float *const *c;                /* [m], each at column 0 of this panel */
-    const float *const *residual;   /* [m], likewise; NULL: none; residual[i] == c[i] allowed */
+    int m, n;                     /* 1..mr rows, 1..nr columns to store */
+    int taps, kc;                 /* K = taps * kc, both >= 1 */
+    const ptrdiff_t *tap_offset;  /* [taps], in floats */
+    const float *const *a;        /* [m] */
+    const float *b;               /* a packed panel [K][nr], 64-byte aligned */
+    const float *bias;            /* [nr], 64-byte aligned; NULL: none */
+    float *const *c;              /* [m], each at column 0 of this panel */
+    const float *const *residual; /* [m], likewise; NULL: none; residual[i] == c[i] allowed */
     enum vis_act act;
-    const char *prefetch;           /* bytes that will be wanted next, at any address */
-    int prefetch_step;              /* bytes to move on after each k; 0: nothing to prefetch */
+    const char *prefetch; /* bytes that will be wanted next, at any address */
+    int prefetch_step;    /* bytes to move on after each k; 0: nothing to prefetch */
 };
 typedef void vis_gemm_tile_fn(const struct vis_gemm_tile *tile);
 
@@ -88,11 +88,25 @@ typedef void vis_gru_step_fn(float *h_out, const float *h, const float *x, const
  * belongs to the level's step kernel. Units beyond the last whole vector are padded by zeros. */
 typedef void vis_gru_pack_fn(float *dst, const float *src, int units);
 
+/* One step of the GRU of Cho et al. 2014, "Learning Phrase Representations using RNN
+ * Encoder-Decoder", as Keras 2.0 has it: the reset gate acts before the recurrent product, gates
+ * in the order z, r, n, hard sigmoids s(v) = clip(0.2 v + 0.5, 0, 1).
+ *   z = s(x[0 .. units) + W_z h)                    r = s(x[units ..) + W_r h)
+ *   n = tanh(x[2 units ..) + W_n (r * h))           h_out = z * h + (1 - z) * n
+ * x      [3 units]: the input's share of the gates, bias included
+ * w      recurrent weights packed by gru_before_pack, 64-byte aligned
+ * reset  [units]: room for r * h, overwritten
+ * h, h_out  [units]; none of the four overlap. */
+typedef void vis_gru_before_step_fn(float *h_out, const float *h, const float *x, const float *w,
+                                    float *reset, int units);
+/* gru_before_pack is a vis_gru_pack_fn too; it takes Keras's recurrent_kernel [units][3 units]
+ * and fills as many floats. */
+
 /* y = softmax(x) or log_softmax(x) of one row of n >= 1; in place. */
 typedef void vis_row_fn(float *dst, const float *src, int n);
 
-/* dst[i] = f(src[i]), i < n; in place. exp-based maps are within 4 ulp of the exact value, also near
- * zero; results below the normal numbers may become 0. */
+/* dst[i] = f(src[i]), i < n; in place. exp-based maps are within 4 ulp of the exact value, also
+ * near zero; results below the normal numbers may become 0. */
 typedef void vis_map_fn(float *dst, const float *src, size_t n);
 
 /* dst[i] = a[i] + b[i]; in place with either. */
@@ -109,6 +123,8 @@ struct vis_kernels {
     vis_maxpool_fn *maxpool_f32;
     vis_gru_pack_fn *gru_pack_f32;
     vis_gru_step_fn *gru_step_f32;
+    vis_gru_pack_fn *gru_before_pack_f32;
+    vis_gru_before_step_fn *gru_before_step_f32;
     vis_row_fn *softmax_f32, *log_softmax_f32;
     vis_map_fn *relu_f32, *sigmoid_f32, *tanh_f32;
     vis_binary_fn *add_f32;

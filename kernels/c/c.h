@@ -10,6 +10,8 @@ vis_epilogue_fn vis_epilogue_f32_c;
 vis_maxpool_fn vis_maxpool_f32_c;
 vis_gru_pack_fn vis_gru_pack_f32_c;
 vis_gru_step_fn vis_gru_step_f32_c;
+vis_gru_pack_fn vis_gru_before_pack_f32_c;
+vis_gru_before_step_fn vis_gru_before_step_f32_c;
 vis_row_fn vis_softmax_f32_c, vis_log_softmax_f32_c;
 vis_map_fn vis_relu_f32_c, vis_sigmoid_f32_c, vis_tanh_f32_c;
 vis_binary_fn vis_add_f32_c;

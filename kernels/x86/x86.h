@@ -8,6 +8,7 @@ vis_gemm_tile_fn vis_gemm_f32_6x16_avx2, vis_gemm_f32_14x32_avx512;
 vis_epilogue_fn vis_epilogue_f32_avx2, vis_epilogue_f32_avx512;
 vis_maxpool_fn vis_maxpool_f32_avx2, vis_maxpool_f32_avx512;
 vis_gru_step_fn vis_gru_step_f32_avx2, vis_gru_step_f32_avx512;
+vis_gru_before_step_fn vis_gru_before_step_f32_avx2, vis_gru_before_step_f32_avx512;
 vis_row_fn vis_softmax_f32_avx2, vis_softmax_f32_avx512;
 vis_row_fn vis_log_softmax_f32_avx2, vis_log_softmax_f32_avx512;
 vis_map_fn vis_relu_f32_avx2, vis_relu_f32_avx512;
