@@ -44,8 +44,8 @@ LDFLAGS_ALL := $(SANITIZE) $(LDFLAGS)
 
 # ---- what is built from what -------------------------------------------------------------------
 X86 := $(filter x86_64-%,$(shell $(CC) -dumpmachine))
-LIB_SRC := $(sort $(wildcard $(foreach d,base kernels kernels/c $(if $(X86),kernels/x86) engine nets \
-        signal tasks,$(d)/*.c)))
+LIB_SRC := $(sort $(wildcard $(foreach d,base kernels kernels/c $(if $(X86),kernels/x86) engine \
+        nets signal tasks,$(d)/*.c)))
 IO_SRC  := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),io/ffmpeg%.c),$(wildcard io/*.c)))
 CLI_SRC := $(sort $(wildcard cli/*.c))
 FMA_SRC := bench/fma_peak.c $(if $(X86),bench/fma_peak_avx2.c bench/fma_peak_avx512.c)

@@ -14,6 +14,7 @@ import concurrent.futures
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -140,6 +141,8 @@ def main():
     parser.add_argument("suite", nargs="+", choices=sorted(SUITES))
     args = parser.parse_args()
 
+    # A shell's background jobs ignore SIGINT, and what they start would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     env = dict(os.environ, VISEME_BUILD=os.path.join(ROOT, args.build))
     env.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
