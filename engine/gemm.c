@@ -91,7 +91,7 @@ struct split {
 /* Weights up to this size stay in the L2 cache beside the rows: then a tile of rows is used for
  * all its columns while it is in L1. Larger weights are streamed panel by panel over a block of
  * rows that stays in L2 instead. */
-enum { L2_WEIGHTS = 768 << 10, L2_ROWS = 512 << 10, SMALL_BLOCK = 8, STREAM_TILES = 12 };
+enum { L2_WEIGHTS = 768 << 10, L2_ROWS = 512 << 10, SMALL_BLOCK = 8, STREAM_TILES = 6 };
 
 static void choose_split(struct split *s, int threads)
 {
@@ -200,7 +200,7 @@ static void native_task(void *context, int task, int thread)
 
 size_t vis_gemm_row_step(size_t n)
 {
-    return n % 1024 == 0 ? n + 16 : n;
+    return n % 512 == 0 ? n + 16 : n;
 }
 
 size_t vis_gemm_scratch_floats(viseme_gemm provider, int m, int k, int n, int threads)

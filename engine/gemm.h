@@ -43,9 +43,9 @@ struct vis_gemm_job {
     enum vis_act act;
 };
 
-/* The distance in floats at which rows of n floats should lie. Rows a multiple of 4 KiB apart fall
- * into the same sets of the L1 cache, and the 14 rows of a tile evict each other there: such rows
- * get 64 bytes between them. */
+/* The distance in floats at which rows of n floats should lie. Rows a multiple of 2 or 4
+ * KiB apart fall into the same few sets of the L1 cache, and the 14 rows of a tile evict each other
+ * there: such rows get 64 bytes between them. */
 size_t vis_gemm_row_step(size_t n);
 
 /* Floats of scratch memory that a run with `threads` threads wants (BLAS gathers rows). */

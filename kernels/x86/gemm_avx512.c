@@ -35,6 +35,11 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
     /* Without anything to prefetch, ask for what is in the cache already: no branch per k. */
     uintptr_t ahead = t->prefetch_step ? (uintptr_t)t->prefetch : (uintptr_t)t->b;
     const uintptr_t ahead_step = (uintptr_t)(ptrdiff_t)t->prefetch_step;
+    VIS_UNROLL
+    for (int i = 0; i < m; i++) { /* C is written at the end: have its lines here by then */
+        __builtin_prefetch(t->c[i], 1);
+        __builtin_prefetch(t->c[i] + 16, 1);
+    }
     const float *b = t->b;
     for (int tap = 0; tap < t->taps; tap++) {
         const float *near[MR];
