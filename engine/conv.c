@@ -15,6 +15,8 @@ struct conv_state {
     enum vis_act act;
     vis_val residual;
     const struct vis_weights_tensor *weight[2], *bias[2]; /* [1]: stacked below [0], or NULL */
+    struct vis_norm_tensors norm;
+    int channels_last; /* see struct vis_conv_weights */
     const struct vis_gemm_weights *packed;
     ptrdiff_t *tap_offset; /* [kt kh] */
     ptrdiff_t taps[];      /* its storage */
@@ -43,25 +45,60 @@ static float *stacked(const struct vis_weights_tensor *const t[2])
     return f;
 }
 
+/* The same of weights [K out], turned to [out K]. */
+static float *stacked_channels_last(const struct conv_state *s)
+{
+    size_t k = (size_t)kernel_size(s), at = 0;
+    float *f = malloc((size_t)s->out * k * sizeof *f);
+    for (int part = 0; f && part < 2 && s->weight[part]; part++) {
+        size_t out = s->weight[part]->count / k;
+        float *stored = malloc(out * k * sizeof *stored);
+        if (!stored) {
+            free(f);
+            return NULL;
+        }
+        vis_weights_to_f32(stored, s->weight[part]);
+        for (size_t o = 0; o < out; o++)
+            for (size_t i = 0; i < k; i++)
+                f[at++] = stored[i * out + o];
+        free(stored);
+    }
+    return f;
+}
+
+/* Where element i of a row of B, in the order of the taps, channels last, is in a row of the
+ * weights. */
+static void fill_index(int32_t *index, const struct conv_state *s)
+{
+    int at = 0;
+    for (int t = 0; t < s->k[0]; t++)
+        for (int y = 0; y < s->k[1]; y++)
+            for (int x = 0; x < s->k[2]; x++)
+                for (int ch = 0; ch < s->channels; ch++, at++)
+                    index[at] =
+                        s->channels_last ? at : ((ch * s->k[0] + t) * s->k[1] + y) * s->k[2] + x;
+}
+
 static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error *err)
 {
     const struct pack_context *c = context;
     const struct conv_state *s = c->conv;
     struct vis_gemm_weights *packed = data;
-    int k = kernel_size(s), at = 0;
+    int k = kernel_size(s);
     viseme_status status = VISEME_OK;
     int32_t *index = malloc((size_t)k * sizeof *index);
-    float *weight = stacked(s->weight);
-    float *bias = s->bias[0] ? stacked(s->bias) : NULL;
-    if (!index || !weight || (s->bias[0] && !bias)) {
+    float *weight = s->channels_last ? stacked_channels_last(s) : stacked(s->weight);
+    float *bias = s->bias[0]      ? stacked(s->bias)
+                  : s->norm.gamma ? calloc((size_t)s->out, sizeof *bias)
+                                  : NULL;
+    if (!index || !weight || ((s->bias[0] || s->norm.gamma) && !bias)) {
         status = vis_fail_nomem(err, (size_t)s->out * (size_t)k * sizeof *weight);
         goto done;
     }
-    for (int t = 0; t < s->k[0]; t++) /* [C kt kh kw] -> order of the taps, channels last */
-        for (int y = 0; y < s->k[1]; y++)
-            for (int x = 0; x < s->k[2]; x++)
-                for (int ch = 0; ch < s->channels; ch++)
-                    index[at++] = ((ch * s->k[0] + t) * s->k[1] + y) * s->k[2] + x;
+    fill_index(index, s);
+    status = vis_norm_fold(&s->norm, weight, bias, s->out, k, err);
+    if (status != VISEME_OK)
+        goto done;
     status = vis_gemm_pack(packed, vis_model_kernels(c->model), vis_model_gemm(c->model), weight,
                            bias, index, k, s->out, err);
     *bytes = packed->bytes;
@@ -151,14 +188,19 @@ static void find_weights(struct vis_graph *g, struct conv_state *s,
                          const struct vis_conv_weights *weights)
 {
     int parts = weights->weight[1] ? 2 : 1;
-    int shape[5] = {s->out / parts, s->channels, s->k[0], s->k[1], s->k[2]};
-    int flat[2] = {s->out / parts, kernel_size(s)};
+    int out = s->out / parts, last = weights->channels_last;
+    int first[5] = {out, s->channels, s->k[0], s->k[1], s->k[2]};
+    int keras[5] = {s->k[0], s->k[1], s->k[2], s->channels, out};
+    int flat[2] = {last ? kernel_size(s) : out, last ? out : kernel_size(s)};
     for (int i = 0; i < parts; i++) {
-        s->weight[i] = weights->flat ? vis_graph_weight(g, weights->weight[i], flat, 2)
-                                     : vis_graph_weight(g, weights->weight[i], shape, 5);
+        s->weight[i] = weights->flat
+                           ? vis_graph_weight(g, weights->weight[i], flat, 2)
+                           : vis_graph_weight(g, weights->weight[i], last ? keras : first, 5);
         if (weights->bias[i])
-            s->bias[i] = vis_graph_weight(g, weights->bias[i], shape, 1);
+            s->bias[i] = vis_graph_weight(g, weights->bias[i], &out, 1);
     }
+    s->channels_last = last;
+    vis_norm_find(g, &s->norm, &weights->norm, s->out);
 }
 
 vis_val vis_conv_named(struct vis_graph *g, vis_val x, const char *name,
@@ -201,6 +243,8 @@ vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_co
     snprintf(weight, sizeof weight, "%s.weight", name);
     snprintf(bias, sizeof bias, "%s.bias", name);
     struct vis_conv_weights weights = {.weight = {weight}, .bias = {conv.no_bias ? NULL : bias}};
+    if (conv.norm)
+        vis_norm_name(&weights.norm, conv.norm, vis_norm_torch, conv.norm_eps);
     return vis_conv_named(g, x, name, &weights, conv);
 }
 

@@ -107,6 +107,9 @@ struct vis_conv {
     int k[3], stride[3], pad[3]; /* T H W */
     enum vis_act act;
     int no_bias;
+    const char *norm; /* batch norm behind the bias: "<norm>.weight", ".bias", ".running_mean",
+                         ".running_var"; folded into the packed weights. NULL: none */
+    float norm_eps;   /* 0: 1e-5, PyTorch's */
     vis_val residual; /* added before the activation; 0: none */
 };
 vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
@@ -124,6 +127,9 @@ vis_val vis_maxpool(struct vis_graph *g, vis_val x, struct vis_pool pool);
 /* One bidirectional layer of torch.nn.GRU over T: [N T H W C] -> [N T 1 1 2*units], forward then
  * backward; features in the order of vis_linear(). Weights "<name>.weight_ih_l0" and so on. */
 vis_val vis_bigru(struct vis_graph *g, vis_val x, const char *name, int units);
+
+/* Softmax over C. */
+vis_val vis_softmax(struct vis_graph *g, vis_val x);
 
 /* An integer of the file's viseme.config; `fallback` when it has none. Outside low .. high it is
  * an error of the graph. */

@@ -4,7 +4,7 @@
 
 #include "engine/model.h"
 
-static const struct vis_net *const nets[] = {&vis_net_lipnet};
+static const struct vis_net *const nets[] = {&vis_net_lipnet, &vis_net_lipnet_keras};
 
 const struct vis_net *vis_net_find(const char *name)
 {

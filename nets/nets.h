@@ -4,7 +4,7 @@
 
 #include "engine/graph.h"
 
-extern const struct vis_net vis_net_lipnet;
+extern const struct vis_net vis_net_lipnet, vis_net_lipnet_keras;
 
 /* The network of that name (viseme.arch), or NULL. */
 const struct vis_net *vis_net_find(const char *name);
