@@ -4,7 +4,7 @@ An Architecture has
     config      default hyperparameters; the keys are all there are
     from_shapes (shapes) -> the hyperparameters that shapes tell
     check       (config) -> None, or refuses what cannot be
-    parameters  (config) -> {tensor name: shape}, names and shapes of the PyTorch state_dict
+    parameters  (config) -> {tensor name: shape}, names and shapes of the original's state_dict
     vocab       (config) -> the default vocabulary, None where there is none
 """
 from errors import EXIT_USAGE, Refusal, listed, shown
@@ -29,14 +29,15 @@ def lipnet_from_shapes(shapes):
     return {"classes": bias[0]} if len(bias) == 1 and 2 <= bias[0] <= MAX_CLASSES else {}
 
 
-def lipnet_check(config):
+def lipnet_check(config, default=None):
+    default = default or LIPNET_CONFIG
     for key in ("classes", "frame_height", "frame_width", "blank"):
         if type(config[key]) is not int:
             raise Refusal(f"--config: {key} must be a whole number", EXIT_USAGE)
     for key in ("frame_height", "frame_width"):
-        if config[key] != LIPNET_CONFIG[key]:
-            raise Refusal(f"--config: {key} must be {LIPNET_CONFIG[key]}, the only size viseme "
-                          "crops to", EXIT_USAGE)
+        if config[key] != default[key]:
+            raise Refusal(f"--config: {key} must be {default[key]}, the only size this network "
+                          "can have", EXIT_USAGE)
     if not 2 <= config["classes"] <= MAX_CLASSES:
         raise Refusal(f"--config: classes must be 2 to {MAX_CLASSES}", EXIT_USAGE)
     if not 0 <= config["blank"] < config["classes"]:
@@ -77,9 +78,54 @@ def lipnet_vocab(config):
     return ["", " "] + [chr(c) for c in range(ord("A"), ord("Z") + 1)]
 
 
+# ---- lipnet_keras: the original LipNet, with batch norm; names and shapes as Keras stores them
+
+LIPNET_KERAS_CONFIG = {"classes": 28, "frame_height": 50, "frame_width": 100, "frame_rate": 25,
+                       "pixel_order": "rgb", "blank": 27}
+
+
+def lipnet_keras_from_shapes(shapes):
+    bias = shapes.get("dense1/bias", ())
+    if len(bias) != 1 or not 2 <= bias[0] <= MAX_CLASSES:
+        return {}
+    return {"classes": bias[0], "blank": bias[0] - 1}
+
+
+def lipnet_keras_check(config):
+    lipnet_check(config, LIPNET_KERAS_CONFIG)
+
+
+def lipnet_keras_parameters(config):
+    shapes, channels = {}, 3
+    for n, (out, kernel) in enumerate(((32, (3, 5, 5)), (64, (3, 5, 5)), (96, (3, 3, 3))), 1):
+        shapes[f"conv{n}/kernel"] = (*kernel, channels, out)
+        shapes[f"conv{n}/bias"] = (out,)
+        for part in ("gamma", "beta", "moving_mean", "moving_variance"):
+            shapes[f"batc{n}/{part}"] = (out,)
+        channels = out
+    features = 96 * (config["frame_width"] // 16) * (config["frame_height"] // 16)
+    for n, inputs in ((1, features), (2, 512)):
+        for direction in ("forward", "backward"):
+            layer = f"bidirectional_{n}/{direction}_gru{n}"
+            shapes[f"{layer}/kernel"] = (inputs, 3 * 256)
+            shapes[f"{layer}/recurrent_kernel"] = (256, 3 * 256)
+            shapes[f"{layer}/bias"] = (3 * 256,)
+    shapes["dense1/kernel"] = (512, config["classes"])
+    shapes["dense1/bias"] = (config["classes"],)
+    return shapes
+
+
+def lipnet_keras_vocab(config):
+    if config["classes"] != 28 or config["blank"] != 27:
+        return None
+    return [chr(c) for c in range(ord("a"), ord("z") + 1)] + [" ", ""]
+
+
 ARCHITECTURES = {
     "lipnet": Architecture(LIPNET_CONFIG, lipnet_from_shapes, lipnet_check, lipnet_parameters,
                            lipnet_vocab),
+    "lipnet_keras": Architecture(LIPNET_KERAS_CONFIG, lipnet_keras_from_shapes, lipnet_keras_check,
+                                 lipnet_keras_parameters, lipnet_keras_vocab),
 }
 
 

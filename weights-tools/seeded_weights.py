@@ -4,9 +4,11 @@
   seeded_weights.py lipnet -o seeded.safetensors     weights drawn from the tensors' names
   seeded_weights.py lipnet --input x -o x.npy        the input that goes with them
 
-The recipe is in reference/seeded.py; every run writes the same bytes.
+The recipe is in reference/seeded.py; tests/goldens/NETWORK/overrides.npz, where there is one,
+replaces tensors that must fit each other. Every run writes the same bytes.
 """
 import argparse
+import os
 import sys
 
 import numpy as np
@@ -20,13 +22,18 @@ from reference import seeded
 from tensors import StoredTensor
 
 # Shape and range of every input, per network.
-INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)}}
+INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
+          "lipnet_keras": {"x": ((1, 75, 100, 50, 3), 0.0, 1.0)}}
+
+GOLDENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests", "goldens")
 
 
 def weights(arch):
     """{name: float32 array} of the network `arch` with its default hyperparameters."""
     known = architectures.ARCHITECTURES[arch]
-    return seeded.seeded_state(known.parameters(known.config))
+    path = os.path.join(GOLDENS, arch, "overrides.npz")
+    overrides = np.load(path) if os.path.exists(path) else {}
+    return seeded.seeded_state(known.parameters(known.config), overrides)
 
 
 def network_input(arch, name):

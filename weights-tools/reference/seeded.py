@@ -32,9 +32,12 @@ def seeded_param(name, shape):
     return np.asarray(values, np.float32)
 
 
-def seeded_state(shapes):
-    """{name: array} for {name: shape}."""
-    return {name: seeded_param(name, tuple(shape)) for name, shape in shapes.items()}
+def seeded_state(shapes, overrides=()):
+    """{name: array} for {name: shape}; arrays in `overrides`, {name: array}, replace drawn ones."""
+    state = {name: seeded_param(name, tuple(shape)) for name, shape in shapes.items()}
+    for name in overrides:
+        state[name] = overrides[name].astype(state[name].dtype).reshape(state[name].shape)
+    return state
 
 
 def seeded_input(name, shape, low=0.0, high=1.0):
