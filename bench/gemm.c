@@ -75,8 +75,7 @@ static viseme_status prepare(struct provider *p, enum vis_cpu cpu, const float *
         .tap_offset = no_offset,
         .a_floats = (size_t)n * (size_t)n,
     };
-    return vis_gemm_pack(&p->weights, &p->kernels, VISEME_GEMM_NATIVE, b, NULL, k_index, n, n,
-                         err);
+    return vis_gemm_pack(&p->weights, &p->kernels, VISEME_GEMM_NATIVE, b, NULL, k_index, n, n, err);
 }
 
 static void multiply(struct provider *p, int index, const float *a, const float *b, int n,
@@ -84,8 +83,8 @@ static void multiply(struct provider *p, int index, const float *a, const float 
 {
 #if VIS_BLAS
     if (index == BLAS) {
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, n, n, 1.0f, a, n, b, n, 0.0f,
-                    p->c, n);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, n, n, 1.0f, a, n, b, n, 0.0f, p->c,
+                    n);
         return;
     }
 #endif
@@ -143,8 +142,7 @@ int main(int argc, char **argv)
             vis_memory_alloc((size_t)n * vis_gemm_row_step((size_t)n) * sizeof(float));
         if (providers[i].c == NULL || providers[i].rows == NULL)
             goto done;
-        if (i != BLAS &&
-            prepare(&providers[i], (enum vis_cpu)i, b, k_index, n, &err) != VISEME_OK)
+        if (i != BLAS && prepare(&providers[i], (enum vis_cpu)i, b, k_index, n, &err) != VISEME_OK)
             goto done;
     }
     providers[BLAS].name = "openblas";
