@@ -13,15 +13,26 @@ import numpy as np
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+NETWORKS = ["lipnet", "lipnet_keras"]
+
+
+def make(network, folder):
+    tool = [sys.executable, os.path.join(ROOT, "weights-tools", "seeded_weights.py"), network]
+
+    def path(ending):
+        return os.path.join(folder, f"{network}.{ending}")
+
+    subprocess.run([*tool, "-o", path("safetensors")], check=True)
+    subprocess.run([*tool, "--input", "x", "-o", path("x.npy")], check=True)
+    taps = np.load(os.path.join(ROOT, "tests", "goldens", network, "taps.npz"))
+    for name in taps.files:
+        np.save(path(f"{name}.npy"), np.atleast_1d(taps[name]).astype(np.float32))
+
+
 def main(folder):
     os.makedirs(folder, exist_ok=True)
-    tool = [sys.executable, os.path.join(ROOT, "weights-tools", "seeded_weights.py"), "lipnet"]
-    subprocess.run([*tool, "-o", os.path.join(folder, "lipnet.safetensors")], check=True)
-    subprocess.run([*tool, "--input", "x", "-o", os.path.join(folder, "lipnet.x.npy")], check=True)
-    taps = np.load(os.path.join(ROOT, "tests", "goldens", "lipnet", "taps.npz"))
-    for name in taps.files:
-        value = np.atleast_1d(taps[name]).astype(np.float32)
-        np.save(os.path.join(folder, f"lipnet.{name}.npy"), value)
+    for network in NETWORKS:
+        make(network, folder)
 
 
 if __name__ == "__main__":
