@@ -81,6 +81,7 @@ need_test() {
     need ffmpeg program ffmpeg
     need_python
     need python3-pytest module pytest
+    need python3-h5py module h5py
 }
 
 need_bench() {

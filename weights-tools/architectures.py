@@ -6,6 +6,7 @@ An Architecture has
     check       (config) -> None, or refuses what cannot be
     parameters  (config) -> {tensor name: shape}, names and shapes of the original's state_dict
     vocab       (config) -> the default vocabulary, None where there is none
+    by_order    True: the original loads its weights by order, not by name
 """
 from errors import EXIT_USAGE, Refusal, listed, shown
 
@@ -13,9 +14,9 @@ MAX_CLASSES = 65536
 
 
 class Architecture:
-    def __init__(self, config, from_shapes, check, parameters, vocab):
+    def __init__(self, config, from_shapes, check, parameters, vocab, by_order=False):
         self.config, self.from_shapes, self.check = config, from_shapes, check
-        self.parameters, self.vocab = parameters, vocab
+        self.parameters, self.vocab, self.by_order = parameters, vocab, by_order
 
 
 # ---- lipnet: three spatio-temporal convolutions, two bidirectional GRUs, one linear layer
@@ -125,7 +126,7 @@ ARCHITECTURES = {
     "lipnet": Architecture(LIPNET_CONFIG, lipnet_from_shapes, lipnet_check, lipnet_parameters,
                            lipnet_vocab),
     "lipnet_keras": Architecture(LIPNET_KERAS_CONFIG, lipnet_keras_from_shapes, lipnet_keras_check,
-                                 lipnet_keras_parameters, lipnet_keras_vocab),
+                                 lipnet_keras_parameters, lipnet_keras_vocab, by_order=True),
 }
 
 
@@ -138,6 +139,19 @@ def without_prefix(tensors):
         if names and all(n.startswith(prefix) and len(n) > len(prefix) for n in names):
             names = [n[len(prefix):] for n in names]
     return dict(zip(names, tensors.values()))
+
+
+def named_by_order(tensors, arch=None):
+    """`tensors`, whose names mean nothing, by the names of the network (`arch`, if given) that
+    loads by order and has as many."""
+    known = [a for a in ARCHITECTURES if ARCHITECTURES[a].by_order and arch in (None, a)]
+    for a in known:
+        names = ARCHITECTURES[a].parameters(ARCHITECTURES[a].config)
+        if len(names) == len(tensors):
+            return dict(zip(names, tensors.values()))
+    raise Refusal(f"has {len(tensors)} weights in its layers, which fits no network that Keras "
+                  f"trains ({', '.join(known) or 'none of that name'}); the first are "
+                  f"{listed(tensors)}")
 
 
 def recognise(names):

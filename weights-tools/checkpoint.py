@@ -3,6 +3,7 @@ import mmap
 import os
 import stat
 
+import keras_files
 import numpy_files
 import safetensors_io
 import torch_files
@@ -45,6 +46,8 @@ def read(data):
         return state_dict(torch_files.read_zip(archive)), {}, "torch zip"
     if torch_files.is_legacy(data):
         return state_dict(torch_files.read_legacy(data)), {}, "torch legacy"
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return keras_files.read_h5(data), {}, "keras h5"
     if safetensors_io.looks_like(data):
         return *safetensors_io.read(data), "safetensors"
     raise Refusal(what_else(head))
@@ -60,7 +63,7 @@ def what_else(head):
     if head[257:262] == b"ustar":
         return "is a tar archive: unpack it first (torch before 0.1.10 is not supported)"
     for magic, name in ((b"\x1f\x8b", "gzip-compressed: unpack it first"),
-                        (b"\x89HDF", "an HDF5 (Keras) file, which is not supported"),
+                        (b"\x89HDF", "a damaged HDF5 file: download it again"),
                         (b"\x93NUMPY", "a single NumPy array: put the tensors into a .npz"),
                         (b"GGUF", "a GGUF file, which is not supported"),
                         (b"\x80", "a Python pickle that torch.save did not write; it was not run")):

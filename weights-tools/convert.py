@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Converts weights trained in PyTorch to the safetensors files that viseme reads.
+"""Converts weights trained in PyTorch or Keras to the safetensors files that viseme reads.
 
 Nothing in the input is ever run, and PyTorch is not needed. See docs/weights-format.md.
 """
@@ -154,6 +154,8 @@ def convert(args, progress):
         raise Refusal("the output would replace the input: state another with -o", EXIT_USAGE)
     data = checkpoint.open_bytes(args.input)
     tensors, metadata, kind = checkpoint.read(data)
+    if kind == "keras h5":
+        tensors = architectures.named_by_order(tensors, args.arch)
     tensors = architectures.without_prefix(tensors)
     shapes = {n: t.shape for n, t in tensors.items()}
     arch = args.arch or architectures.recognise(shapes.keys())
