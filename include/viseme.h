@@ -340,7 +340,8 @@ typedef struct viseme_reader_stats {
 /** Opens the task behind `viseme read`: frames in, words out. Long videos are read in
  *  overlapping windows, so memory does not grow with their length but for about 120 bytes a
  *  frame of emissions.
- *  model  a LipNet (viseme.arch "lipnet"); must outlive the reader.
+ *  model  a LipNet (viseme.arch "lipnet"), or the original Keras one ("lipnet_keras"), which
+ *         takes crops only: its own crop recipe is not in viseme; must outlive the reader.
  *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (not a network that reads lips, a
  *  damaged cascade) or VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
@@ -350,8 +351,9 @@ VISEME_API void viseme_reader_close(viseme_reader *reader);
 /** Takes the next frame; see viseme_cropper_push(). */
 VISEME_API viseme_status viseme_reader_push(viseme_reader *reader, const viseme_image *frame,
                                             double seconds, viseme_error *err);
-/** Takes the next crop instead of a frame: 64 rows of 128 pixels already cut to the network's
- *  geometry, one for every 1/rate of a second. A reader takes frames or crops, not both. */
+/** Takes the next crop instead of a frame: 64 rows of 128 pixels (lipnet_keras: 50 of 100) already
+ *  cut to the network's geometry, one for every 1/rate of a second. A reader takes frames or
+ *  crops, not both. */
 VISEME_API viseme_status viseme_reader_push_crop(viseme_reader *reader, const viseme_image *crop,
                                                  viseme_error *err);
 /** Says that there are no more frames, and reads them.

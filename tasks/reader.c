@@ -10,11 +10,21 @@
 #include "engine/model.h"
 #include "nets/ctc.h"
 
-enum { WINDOW = 300, MARGIN = 40, CROP_WIDTH = 128, CROP_HEIGHT = 64 };
-enum { CROP_BYTES = CROP_WIDTH * CROP_HEIGHT * 3 };
+enum { WINDOW = 300, MARGIN = 40 };
+
+/* What networks that read lips take. `keras` is the original LipNet's way: [1 T W H 3], R G B, the
+ * blank is the last class, and crops that the cropper does not make. */
+struct kind {
+    const char *arch;
+    int width, height;
+    int keras;
+};
+static const struct kind kinds[] = {{"lipnet", 128, 64, 0}, {"lipnet_keras", 100, 50, 1}};
 
 struct viseme_reader {
     const viseme_model *model;
+    const struct kind *kind;
+    size_t crop_bytes;
     viseme_session *session;
     viseme_cropper *cropper;
     int beam, nbest, blank, classes;
@@ -22,7 +32,7 @@ struct viseme_reader {
     int rgb; /* the network wants R G B, not B G R */
     enum { NOTHING, FRAMES, CROPS, FINISHED } state;
     uint8_t *crops; /* [WINDOW H W 3] */
-    float *input;   /* [1 3 T H W] */
+    float *input;   /* [1 3 T H W], or see struct kind */
     int count;      /* crops in the buffer */
     int cut;        /* crops at its start that another window has read already */
     float *logits;  /* [logit_rows classes] */
@@ -47,11 +57,15 @@ static viseme_status check_model(viseme_reader *r, viseme_error *err)
     const json_t *blank = json_object_get(config, "blank");
     const json_t *rate = json_object_get(config, "frame_rate");
     const struct vis_graph *probe = vis_model_probe(r->model);
-    if (strcmp(arch, "lipnet") != 0)
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(arch, kinds[i].arch) == 0)
+            r->kind = &kinds[i];
+    if (!r->kind)
         return vis_fail(err, VISEME_ERR_MODEL,
                         "%s: a %s network does not read lips; give the "
                         "weights of a lipnet",
                         file, arch);
+    r->crop_bytes = 3 * (size_t)r->kind->width * (size_t)r->kind->height;
     r->classes = vis_graph_value(probe, probe->outputs[0].value)->dim[VIS_C];
     int words;
     if (!vis_model_vocab(r->model, &words) || words != r->classes)
@@ -69,13 +83,13 @@ static viseme_status check_model(viseme_reader *r, viseme_error *err)
                         "1000",
                         file);
     const char *order = json_string_value(json_object_get(config, "pixel_order"));
-    r->rgb = order && strcmp(order, "rgb") == 0;
+    r->rgb = order ? strcmp(order, "rgb") == 0 : r->kind->keras;
     if (order && !r->rgb && strcmp(order, "bgr") != 0)
         return vis_fail(err, VISEME_ERR_MODEL,
                         "%s: viseme.config \"pixel_order\" is \"%s\"; "
                         "\"bgr\" and \"rgb\" exist",
                         file, order);
-    r->blank = (int)json_integer_value(blank);
+    r->blank = blank ? (int)json_integer_value(blank) : r->kind->keras ? r->classes - 1 : 0;
     if (r->rate == 0)
         r->rate = rate ? json_number_value(rate) : 25;
     return VISEME_OK;
@@ -110,15 +124,22 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
     viseme_crop_options crop = opts->crop;
     status = check_model(r, err);
     crop.rate = r->rate;
+    if (status == VISEME_OK && crop.cascade_xml && r->kind->keras)
+        status = vis_fail(err, VISEME_ERR_MODEL,
+                          "%s: viseme does not cut the mouth crops of a %s, whose recipe wants 68 "
+                          "landmarks; push crops of %d x %d pixels (height x width), or give an "
+                          "array to \"viseme run\"",
+                          vis_weights_name(vis_model_weights(model)), r->kind->arch,
+                          r->kind->height, r->kind->width);
     if (status == VISEME_OK && crop.cascade_xml) /* without one the reader takes crops only */
         status = viseme_cropper_open(&r->cropper, &crop, err);
     if (status == VISEME_OK)
         status = viseme_session_open(&r->session, model, &session, err);
     if (status == VISEME_OK) {
-        r->crops = malloc((size_t)WINDOW * CROP_BYTES);
-        r->input = malloc((size_t)WINDOW * CROP_BYTES * sizeof *r->input);
+        r->crops = malloc(WINDOW * r->crop_bytes);
+        r->input = malloc(WINDOW * r->crop_bytes * sizeof *r->input);
         if (!r->crops || !r->input)
-            status = vis_fail_nomem(err, (size_t)WINDOW * CROP_BYTES * 5);
+            status = vis_fail_nomem(err, WINDOW * r->crop_bytes * 5);
     }
     if (status != VISEME_OK) {
         viseme_reader_close(r);
@@ -143,19 +164,23 @@ void viseme_reader_close(viseme_reader *r)
     free(r);
 }
 
-/* Crops [T H W 3] bytes -> the network's input [1 3 T H W] / 255. */
+/* Crops [T H W 3] bytes -> the network's input [1 3 T H W] or [1 T W H 3] / 255. */
 static void fill_input(viseme_reader *r)
 {
     float value[256];
-    size_t plane = CROP_WIDTH * CROP_HEIGHT, channel = (size_t)r->count * plane;
+    size_t width = (size_t)r->kind->width, height = (size_t)r->kind->height;
+    size_t plane = width * height, channel = (size_t)r->count * plane;
     for (int i = 0; i < 256; i++)
         value[i] = (float)i / 255.0f;
     for (int t = 0; t < r->count; t++) {
-        const uint8_t *src = r->crops + (size_t)t * CROP_BYTES;
-        float *dst = r->input + (size_t)t * plane;
+        const uint8_t *src = r->crops + (size_t)t * r->crop_bytes;
+        float *planar = r->input + (size_t)t * plane, *keras = r->input + (size_t)t * 3 * plane;
         for (size_t i = 0; i < plane; i++)
             for (size_t c = 0; c < 3; c++)
-                dst[c * channel + i] = value[src[3 * i + c]];
+                if (r->kind->keras)
+                    keras[3 * (i % width * height + i / width) + c] = value[src[3 * i + c]];
+                else
+                    planar[c * channel + i] = value[src[3 * i + c]];
     }
 }
 
@@ -179,11 +204,11 @@ static viseme_status keep_logits(viseme_reader *r, const float *rows, int count,
 static viseme_status read_window(viseme_reader *r, int last, viseme_error *err)
 {
     double start = now();
-    viseme_tensor x = {.name = "x",
-                       .rank = 5,
-                       .data = r->input,
-                       .shape = {1, 3, r->count, CROP_HEIGHT, CROP_WIDTH}},
-                  logits;
+    int width = r->kind->width, height = r->kind->height;
+    viseme_tensor logits,
+        x = {.name = "x", .rank = 5, .data = r->input, .shape = {1, 3, r->count, height, width}};
+    if (r->kind->keras)
+        memcpy(x.shape, (int64_t[5]){1, r->count, width, height, 3}, 5 * sizeof *x.shape);
     fill_input(r);
     viseme_status status = viseme_session_run(r->session, &x, 1, err);
     if (status == VISEME_OK)
@@ -193,8 +218,8 @@ static viseme_status read_window(viseme_reader *r, int last, viseme_error *err)
         status =
             keep_logits(r, logits.data + (size_t)r->cut * (size_t)r->classes, end - r->cut, err);
         if (!last) { /* what the next window begins with */
-            memmove(r->crops, r->crops + (size_t)(r->count - 2 * MARGIN) * CROP_BYTES,
-                    (size_t)2 * MARGIN * CROP_BYTES);
+            memmove(r->crops, r->crops + (size_t)(r->count - 2 * MARGIN) * r->crop_bytes,
+                    2 * MARGIN * r->crop_bytes);
             r->count = 2 * MARGIN;
             r->cut = MARGIN;
         }
@@ -210,12 +235,13 @@ static viseme_status add_crop(viseme_reader *r, const viseme_image *crop, viseme
         if (status != VISEME_OK)
             return status;
     }
-    uint8_t *dst = r->crops + (size_t)r->count * CROP_BYTES;
-    for (int y = 0; y < CROP_HEIGHT; y++, dst += 3 * CROP_WIDTH) {
+    uint8_t *dst = r->crops + (size_t)r->count * r->crop_bytes;
+    size_t row = 3 * (size_t)r->kind->width;
+    for (int y = 0; y < r->kind->height; y++, dst += row) {
         const uint8_t *src = crop->data + y * crop->stride;
-        memcpy(dst, src, 3 * CROP_WIDTH);
+        memcpy(dst, src, row);
         if ((crop->format == VISEME_RGB24) != r->rgb)
-            for (int x = 0; x < CROP_WIDTH; x++) {
+            for (int x = 0; x < r->kind->width; x++) {
                 dst[3 * x] = src[3 * x + 2];
                 dst[3 * x + 2] = src[3 * x];
             }
@@ -267,12 +293,12 @@ viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop
                         r->state == FRAMES ? "a reader takes frames or "
                                              "crops, not both"
                                            : "the reader has finished; open another one");
-    if (!crop || !crop->data || crop->width != CROP_WIDTH || crop->height != CROP_HEIGHT ||
+    if (!crop || !crop->data || crop->width != r->kind->width || crop->height != r->kind->height ||
         (crop->format != VISEME_BGR24 && crop->format != VISEME_RGB24))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "a crop has %d x %d pixels (height x width) of "
                         "3 bytes",
-                        CROP_HEIGHT, CROP_WIDTH);
+                        r->kind->height, r->kind->width);
     r->state = CROPS;
     r->stats.frames++;
     return add_crop(r, crop, err);
