@@ -278,7 +278,7 @@ typedef struct viseme_crop_options {
                                   not kept after the call; a reader opened without one takes
                                   crops only */
     size_t cascade_bytes;
-    double rate; /**< crops a second, > 0; 0: 25, which every network here was trained on */
+    double rate; /**< crops a second, up to 1000; 0: 25, as every network here was trained */
 } viseme_crop_options;
 
 /** Opens the task that turns frames of a video into mouth crops of the LipNet geometry
