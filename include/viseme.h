@@ -317,14 +317,37 @@ typedef struct viseme_reader_options {
     int threads; /**< as in viseme_session_options */
     int beam;    /**< 0 or 1: greedy decoding; 2 to 1000: prefix beam search of that width */
     int nbest;   /**< hypotheses to keep, 1 to beam; 0: 1. Above 1 needs beam */
+    const char *lm_arpa; /**< text of an n-gram language model of characters (with <sp> for the
+                              space) or words in the ARPA format; NULL: none. Needs a beam, which
+                              is 64 when `beam` is 0. Not kept after the call */
+    size_t lm_bytes;
+    double lm_weight;    /**< what the model's log-probabilities are multiplied by; 0: 0.5 */
+    const char *grammar; /**< text of a grammar (docs/grammar.md): the best path whose text is one
+                              of its sentences is read, without a beam or a language model;
+                              NULL: none. Not kept after the call */
+    size_t grammar_bytes;
+    double min_confidence; /**< a clip below it is out of domain; 0: the model's, else 0.8 */
 } viseme_reader_options;
 
 /** One reading of the whole clip. */
 typedef struct viseme_hypothesis {
     const char *text;       /**< UTF-8 */
     double log_probability; /**< natural logarithm: of the text for a beam search, of the single
-                                 best path for greedy decoding */
+                                 best path for greedy decoding and for a grammar */
+    double score;           /**< what readings are ranked by: log_probability, and the language
+                                 model's on top, times its weight */
+    double confidence;      /**< 0 to 1: geometric mean of the network's probabilities of this
+                                 reading, over the frames of its words and of the spaces between
+                                 them; without any word, over all frames. docs/confidence.md says
+                                 what to make of it */
 } viseme_hypothesis;
+
+/** One word of a reading. */
+typedef struct viseme_word {
+    const char *text;      /**< UTF-8 */
+    double start_s, end_s; /**< from the first frame that shows it to the end of the last one */
+    double confidence;     /**< 0 to 1: as of a reading, over the word's frames */
+} viseme_word;
 
 /** What a reader has seen; valid after viseme_reader_finish(). */
 typedef struct viseme_reader_stats {
@@ -335,6 +358,9 @@ typedef struct viseme_reader_stats {
     double face_seconds;   /**< time spent finding and cropping faces */
     double net_seconds;    /**< time spent in the network */
     double decode_seconds; /**< time spent in the decoder */
+    double min_confidence; /**< below it a clip is out of domain */
+    int out_of_domain;     /**< 1: the best reading's confidence is below min_confidence, so this
+                                is likely outside what the model knows */
 } viseme_reader_stats;
 
 /** Opens the task behind `viseme read`: frames in, words out. Long videos are read in
@@ -364,6 +390,10 @@ VISEME_API viseme_status viseme_reader_finish(viseme_reader *reader, viseme_erro
 /** Reading i, best first; NULL when there is none (beam search may find fewer than asked for).
  *  Lives as long as the reader. */
 VISEME_API const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader *reader, size_t i);
+/** The words of reading i in the order of time: `*count` of them, and NULL when there is no such
+ *  reading. Live as long as the reader. */
+VISEME_API const viseme_word *viseme_reader_words(const viseme_reader *reader, size_t i,
+                                                  size_t *count);
 /** Logits of every crop, [T C] row-major in the order of the file's vocabulary, before softmax;
  *  live as long as the reader. Either pointer may be NULL. */
 VISEME_API const float *viseme_reader_logits(const viseme_reader *reader, int64_t *frames,

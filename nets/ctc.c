@@ -60,6 +60,7 @@ viseme_status vis_ctc_greedy(struct vis_ctc_result *out, const float *logp, int 
         previous = top;
     }
     best->labels = labels;
+    best->score = best->log_probability;
     out->best = best;
     out->count = 1;
     return VISEME_OK;

@@ -1,10 +1,13 @@
 /* CTC prefix beam search (Hannun et al. 2014, "First-Pass Large Vocabulary Continuous Speech
- * Recognition using Bi-Directional Recurrent DNNs", algorithm 1) without a language model.
+ * Recognition using Bi-Directional Recurrent DNNs", algorithm 1), with a language model or without.
  *
  * Prefixes are nodes of a tree with links to their parents; a prefix that leaves the beam and has
  * no children left is freed, so the tree holds the beam and its ancestors only. Every prefix has
  * one node at most. Therefore "is this extension already in the beam?" needs no search: each beam
  * entry tells its parent's entry about itself.
+ *
+ * With a language model every node knows what the model adds to its prefix. That never makes a
+ * score higher, so what is pruned by the scores of the emissions alone is pruned rightly.
  *
  * Order among equal scores: the candidate that comes from the higher-ranked entry of the frame
  * before, then the entry itself before its extensions, then the lower label. */
@@ -24,8 +27,16 @@ struct node {
     int entry;                     /* its place in the beam, or NONE */
 };
 
+/* What the language model makes of a node's prefix. */
+struct reading {
+    struct vis_lm_state state;
+    double score; /* weighted, at most 0 */
+};
+
 struct tree {
     struct node *nodes;
+    struct reading *readings; /* [capacity], of the nodes; NULL without a language model */
+    const struct vis_fusion *fusion;
     int used, capacity, free; /* `free`: head of the list of freed nodes */
 };
 
@@ -33,6 +44,7 @@ struct entry {
     int node;
     double blank, other; /* log-probability of its paths that end in blank, in its last label */
     double total;
+    double score; /* total, and what the language model adds */
 };
 
 /* An entry that stays (label STAY) or an extension of it by a label. */
@@ -72,6 +84,13 @@ static int new_node(struct tree *tree, int parent, int label)
             if (!nodes)
                 return NONE;
             tree->nodes = nodes;
+            if (tree->fusion) {
+                struct reading *readings =
+                    realloc(tree->readings, (size_t)capacity * sizeof *readings);
+                if (!readings)
+                    return NONE;
+                tree->readings = readings;
+            }
             tree->capacity = capacity;
         }
         i = tree->used++;
@@ -81,6 +100,17 @@ static int new_node(struct tree *tree, int parent, int label)
     if (parent != NONE) {
         node->next = tree->nodes[parent].first_child;
         tree->nodes[parent].first_child = i;
+    }
+    if (tree->fusion) {
+        struct reading *to = &tree->readings[i];
+        if (parent == NONE) {
+            to->score = 0;
+            vis_fusion_start(tree->fusion, &to->state);
+        } else {
+            const struct reading *from = &tree->readings[parent];
+            to->score =
+                from->score + vis_fusion_extend(tree->fusion, &from->state, label, &to->state);
+        }
     }
     return i;
 }
@@ -174,6 +204,27 @@ static double extend(const struct beam *beam, const struct entry *entry, int lab
     return (label == last ? entry->blank : entry->total) + logp;
 }
 
+/* What the language model adds to the prefix of a node. */
+static double lm_score(const struct tree *tree, int node)
+{
+    return tree->fusion ? tree->readings[node].score : 0;
+}
+
+/* Offers entry i made longer by a label. The model is asked only where it decides. */
+static void offer_extension(struct beam *beam, int i, int label, double logp)
+{
+    const struct tree *tree = &beam->tree;
+    double score = extend(beam, &beam->then[i], label, logp);
+    if (tree->fusion) {
+        const struct reading *reading = &tree->readings[beam->then[i].node];
+        score += reading->score;
+        if (score == -INFINITY || (beam->heap_count == beam->width && score < beam->heap[0].score))
+            return;
+        score += vis_fusion_extend(tree->fusion, &reading->state, label, NULL);
+    }
+    offer(beam, score, i, label);
+}
+
 /* Offers every entry as it stays, and every extension that is not an entry itself. row [C]. */
 static void offer_all(struct beam *beam, const float *row, int classes, int blank)
 {
@@ -184,7 +235,7 @@ static void offer_all(struct beam *beam, const float *row, int classes, int blan
     for (int i = 0; i < beam->count; i++) {
         const struct entry *entry = &beam->then[i];
         const struct node *node = &nodes[entry->node];
-        struct entry stay = {entry->node, entry->total + (double)row[blank], -INFINITY, 0};
+        struct entry stay = {entry->node, entry->total + (double)row[blank], -INFINITY, 0, 0};
         if (node->label != NONE) {
             stay.other = entry->other + (double)row[node->label];
             int parent = nodes[node->parent].entry;
@@ -196,8 +247,9 @@ static void offer_all(struct beam *beam, const float *row, int classes, int blan
             }
         }
         stay.total = log_add(stay.blank, stay.other);
+        stay.score = stay.total + lm_score(&beam->tree, entry->node);
         beam->stay[i] = stay;
-        offer(beam, stay.total, i, STAY);
+        offer(beam, stay.score, i, STAY);
     }
     float highest = -INFINITY;
     for (int c = 0; c < classes; c++)
@@ -205,17 +257,17 @@ static void offer_all(struct beam *beam, const float *row, int classes, int blan
     for (int i = 0; i < beam->count; i++) {
         /* Entries come best first: once the best extension of one is too low, so are the rest. */
         if (beam->heap_count == beam->width &&
-            beam->then[i].total + (double)highest < beam->heap[0].score)
+            beam->then[i].score + (double)highest < beam->heap[0].score)
             break;
         const unsigned char *taken = beam->taken + (size_t)i * (size_t)classes;
         for (int c = 0; c < classes; c++)
             if (c != blank && !taken[c])
-                offer(beam, extend(beam, &beam->then[i], c, (double)row[c]), i, c);
+                offer_extension(beam, i, c, (double)row[c]);
     }
 }
 
-/* Makes the chosen candidates the new beam. */
-static viseme_status advance(struct beam *beam, viseme_error *err)
+/* Makes the chosen candidates of the frame `row` [C] the new beam. */
+static viseme_status advance(struct beam *beam, const float *row, viseme_error *err)
 {
     struct tree *tree = &beam->tree;
     sort_candidates(beam);
@@ -225,13 +277,14 @@ static viseme_status advance(struct beam *beam, viseme_error *err)
             beam->now[i] = beam->stay[chosen->from];
             continue;
         }
-        int parent = beam->then[chosen->from].node;
-        int node = find_child(tree, parent, chosen->label);
+        const struct entry *from = &beam->then[chosen->from];
+        int node = find_child(tree, from->node, chosen->label);
         if (node == NONE)
-            node = new_node(tree, parent, chosen->label);
+            node = new_node(tree, from->node, chosen->label);
         if (node == NONE)
             return vis_fail_nomem(err, 2 * (size_t)tree->capacity * sizeof *tree->nodes);
-        beam->now[i] = (struct entry){node, -INFINITY, chosen->score, chosen->score};
+        double total = extend(beam, from, chosen->label, (double)row[chosen->label]);
+        beam->now[i] = (struct entry){node, -INFINITY, total, total, chosen->score};
     }
     for (int i = 0; i < beam->count; i++)
         tree->nodes[beam->then[i].node].entry = NONE;
@@ -248,10 +301,11 @@ static viseme_status advance(struct beam *beam, viseme_error *err)
 
 /* ---- The search ------------------------------------------------------------------------- */
 
-static viseme_status open_beam(struct beam *beam, int classes, int width, viseme_error *err)
+static viseme_status open_beam(struct beam *beam, int classes, int width,
+                               const struct vis_fusion *fusion, viseme_error *err)
 {
     size_t n = (size_t)width;
-    *beam = (struct beam){.tree = {.free = NONE}, .width = width};
+    *beam = (struct beam){.tree = {.free = NONE, .fusion = fusion}, .width = width};
     beam->now = malloc(n * sizeof *beam->now);
     beam->then = malloc(n * sizeof *beam->then);
     beam->stay = malloc(n * sizeof *beam->stay);
@@ -264,7 +318,7 @@ static viseme_status open_beam(struct beam *beam, int classes, int width, viseme
     if (root == NONE)
         return vis_fail_nomem(err, 1024 * sizeof *beam->tree.nodes);
     beam->tree.nodes[root].entry = 0;
-    beam->then[0] = (struct entry){root, 0, -INFINITY, 0}; /* no label, probability one */
+    beam->then[0] = (struct entry){root, 0, -INFINITY, 0, 0}; /* no label, probability one */
     beam->count = 1;
     return VISEME_OK;
 }
@@ -272,6 +326,7 @@ static viseme_status open_beam(struct beam *beam, int classes, int width, viseme
 static void close_beam(struct beam *beam)
 {
     free(beam->tree.nodes);
+    free(beam->tree.readings);
     free(beam->now);
     free(beam->then);
     free(beam->stay);
@@ -291,13 +346,37 @@ static viseme_status copy_hypothesis(struct vis_ctc_hypothesis *out, const struc
         return vis_fail_nomem(err, bytes);
     out->length = length;
     out->log_probability = entry->total;
+    out->score = entry->score;
     for (int i = entry->node; length > 0; i = tree->nodes[i].parent)
         out->labels[--length] = tree->nodes[i].label;
     return VISEME_OK;
 }
 
+/* Adds what the language model makes of the end of each prefix, and sorts the beam by it. */
+static void score_ends(struct beam *beam)
+{
+    const struct tree *tree = &beam->tree;
+    beam->heap_count = 0;
+    for (int i = 0; i < beam->count; i++) {
+        struct entry *entry = &beam->then[i];
+        beam->stay[i] = *entry;
+        beam->stay[i].score += vis_fusion_end(tree->fusion, &tree->readings[entry->node].state);
+        offer(beam, beam->stay[i].score, i, STAY);
+    }
+    sort_candidates(beam);
+    for (int i = 0; i < beam->count; i++)
+        beam->then[i] = beam->stay[beam->heap[i].from];
+}
+
 viseme_status vis_ctc_beam(struct vis_ctc_result *out, const float *logp, int frames, int classes,
                            int blank, int width, int nbest, viseme_error *err)
+{
+    return vis_ctc_beam_lm(out, logp, frames, classes, blank, width, nbest, NULL, err);
+}
+
+viseme_status vis_ctc_beam_lm(struct vis_ctc_result *out, const float *logp, int frames,
+                              int classes, int blank, int width, int nbest,
+                              const struct vis_fusion *fusion, viseme_error *err)
 {
     struct beam beam = {0};
     viseme_status status = VISEME_OK;
@@ -310,13 +389,16 @@ viseme_status vis_ctc_beam(struct vis_ctc_result *out, const float *logp, int fr
                           "CTC: a beam of %d cannot give the %d best readings", width, nbest);
         goto done;
     }
-    status = open_beam(&beam, classes, width, err);
+    status = open_beam(&beam, classes, width, fusion, err);
     for (int t = 0; status == VISEME_OK && t < frames; t++) {
-        offer_all(&beam, logp + (size_t)t * (size_t)classes, classes, blank);
-        status = advance(&beam, err);
+        const float *row = logp + (size_t)t * (size_t)classes;
+        offer_all(&beam, row, classes, blank);
+        status = advance(&beam, row, err);
     }
     if (status != VISEME_OK)
         goto done;
+    if (fusion)
+        score_ends(&beam);
 
     int count = nbest < beam.count ? nbest : beam.count;
     out->best = calloc((size_t)count, sizeof *out->best);

@@ -8,9 +8,12 @@
 #include <time.h>
 
 #include "engine/model.h"
-#include "nets/ctc.h"
+#include "tasks/decoder.h"
 
 enum { WINDOW = 300, MARGIN = 40 };
+
+/* Chosen as docs/confidence.md says. */
+#define DEFAULT_MIN_CONFIDENCE 0.8
 
 /* What networks that read lips take. `keras` is the original LipNet's way: [1 T W H 3], R G B, the
  * blank is the last class, and crops that the cropper does not make. */
@@ -27,7 +30,8 @@ struct viseme_reader {
     size_t crop_bytes;
     viseme_session *session;
     viseme_cropper *cropper;
-    int beam, nbest, blank, classes;
+    struct vis_decoder *decoder;
+    int blank, classes;
     double rate;
     int rgb; /* the network wants R G B, not B G R */
     enum { NOTHING, FRAMES, CROPS, FINISHED } state;
@@ -37,8 +41,7 @@ struct viseme_reader {
     int cut;        /* crops at its start that another window has read already */
     float *logits;  /* [logit_rows classes] */
     int64_t logit_rows, logit_room;
-    viseme_hypothesis *best;
-    size_t best_count;
+    struct vis_decoded decoded;
     viseme_reader_stats stats;
 };
 
@@ -56,6 +59,7 @@ static viseme_status check_model(viseme_reader *r, viseme_error *err)
     const json_t *config = vis_model_config(r->model);
     const json_t *blank = json_object_get(config, "blank");
     const json_t *rate = json_object_get(config, "frame_rate");
+    const json_t *least = json_object_get(config, "min_confidence");
     const struct vis_graph *probe = vis_model_probe(r->model);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(arch, kinds[i].arch) == 0)
@@ -92,6 +96,12 @@ static viseme_status check_model(viseme_reader *r, viseme_error *err)
     r->blank = blank ? (int)json_integer_value(blank) : r->kind->keras ? r->classes - 1 : 0;
     if (r->rate == 0)
         r->rate = rate ? json_number_value(rate) : 25;
+    if (least && (!json_is_number(least) || !(json_number_value(least) >= 0) ||
+                  !(json_number_value(least) <= 1)))
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: viseme.config \"min_confidence\" is not from 0 to 1", file);
+    if (r->stats.min_confidence == 0)
+        r->stats.min_confidence = least ? json_number_value(least) : DEFAULT_MIN_CONFIDENCE;
     return VISEME_OK;
 }
 
@@ -105,25 +115,24 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
         opts = &none;
     if (!model)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "a reader needs a model");
-    if (opts->beam < 0 || opts->beam > 1000)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "a beam of %d; 1 to 1000 are possible",
-                        opts->beam);
-    if (opts->nbest < 0 || opts->nbest > (opts->beam ? opts->beam : 1))
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "%d readings asked for from a beam of %d; ask "
-                        "for a wider beam",
-                        opts->nbest, opts->beam ? opts->beam : 1);
+    if (!(opts->min_confidence >= 0 && opts->min_confidence <= 1))
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "a least confidence of %g; 0 to 1 are possible",
+                        opts->min_confidence);
     viseme_reader *r = calloc(1, sizeof *r);
     if (!r)
         return vis_fail_nomem(err, sizeof *r);
     r->model = model;
-    r->beam = opts->beam;
-    r->nbest = opts->nbest ? opts->nbest : 1;
+    r->stats.min_confidence = opts->min_confidence;
     r->rate = opts->crop.rate;
     viseme_session_options session = {.threads = opts->threads};
     viseme_crop_options crop = opts->crop;
     status = check_model(r, err);
     crop.rate = r->rate;
+    if (status == VISEME_OK) {
+        int words;
+        const char *const *vocab = vis_model_vocab(model, &words);
+        status = vis_decoder_open(&r->decoder, opts, vocab, r->classes, r->blank, err);
+    }
     if (status == VISEME_OK && crop.cascade_xml && r->kind->keras)
         status = vis_fail(err, VISEME_ERR_MODEL,
                           "%s: viseme does not cut the mouth crops of a %s, whose recipe wants 68 "
@@ -153,9 +162,8 @@ void viseme_reader_close(viseme_reader *r)
 {
     if (!r)
         return;
-    for (size_t i = 0; i < r->best_count; i++)
-        free((char *)r->best[i].text);
-    free(r->best);
+    vis_decoded_free(&r->decoded);
+    vis_decoder_close(r->decoder);
     free(r->logits);
     free(r->input);
     free(r->crops);
@@ -306,33 +314,10 @@ viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop
 
 static viseme_status decode(viseme_reader *r, viseme_error *err)
 {
-    struct vis_ctc_result found = {0};
-    size_t row = (size_t)r->classes;
-    const struct vis_kernels *kernels = vis_model_kernels(r->model);
-    int words;
-    const char *const *vocab = vis_model_vocab(r->model, &words);
-    float *logp = malloc((size_t)r->logit_rows * row * sizeof *logp);
-    if (!logp)
-        return vis_fail_nomem(err, (size_t)r->logit_rows * row * sizeof *logp);
-    for (int64_t t = 0; t < r->logit_rows; t++)
-        kernels->log_softmax_f32(logp + (size_t)t * row, r->logits + (size_t)t * row, r->classes);
-    viseme_status status =
-        r->beam > 1 ? vis_ctc_beam(&found, logp, (int)r->logit_rows, r->classes, r->blank, r->beam,
-                                   r->nbest, err)
-                    : vis_ctc_greedy(&found, logp, (int)r->logit_rows, r->classes, r->blank, err);
-    if (status == VISEME_OK) {
-        r->best = calloc((size_t)found.count + 1, sizeof *r->best);
-        if (!r->best)
-            status = vis_fail_nomem(err, (size_t)found.count * sizeof *r->best);
-    }
-    for (int i = 0; i < found.count && status == VISEME_OK; i++) {
-        char *text;
-        status = vis_ctc_text(&text, &found.best[i], vocab, err);
-        if (status == VISEME_OK)
-            r->best[r->best_count++] = (viseme_hypothesis){text, found.best[i].log_probability};
-    }
-    vis_ctc_free(&found);
-    free(logp);
+    viseme_status status = vis_decoder_run(r->decoder, vis_model_kernels(r->model), r->logits,
+                                           (int)r->logit_rows, r->rate, &r->decoded, err);
+    if (status == VISEME_OK && r->decoded.count > 0)
+        r->stats.out_of_domain = r->decoded.best[0].confidence < r->stats.min_confidence;
     return status;
 }
 
@@ -364,7 +349,13 @@ viseme_status viseme_reader_finish(viseme_reader *r, viseme_error *err)
 
 const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader *r, size_t i)
 {
-    return i < r->best_count ? &r->best[i] : NULL;
+    return i < r->decoded.count ? &r->decoded.best[i] : NULL;
+}
+
+const viseme_word *viseme_reader_words(const viseme_reader *r, size_t i, size_t *count)
+{
+    *count = i < r->decoded.count ? r->decoded.word_count[i] : 0;
+    return i < r->decoded.count ? r->decoded.words[i] : NULL;
 }
 
 const float *viseme_reader_logits(const viseme_reader *r, int64_t *frames, int *classes)

@@ -381,7 +381,7 @@ static void texts(void **state)
     (void)state;
     static const char *const vocab[3] = {" ", "\xC3\xA9t", ""};
     int labels[7] = {0, 1, 0, 2, 0, 1, 0};
-    struct vis_ctc_hypothesis h = {labels, 7, 0};
+    struct vis_ctc_hypothesis h = {labels, 7, 0, 0};
     char *text = NULL;
     assert_int_equal(vis_ctc_text(&text, &h, vocab, NULL), VISEME_OK);
     assert_string_equal(text, "\xC3\xA9t \xC3\xA9t");
