@@ -1,0 +1,90 @@
+#include "signal/affine.h"
+
+#include <math.h>
+
+enum { POSITION_BITS = 10, FRACTION_BITS = 5, FRACTIONS = 1 << FRACTION_BITS };
+
+/* A position in 1/1024 pixel, rounded to even. Held within 2^29, so that sums of two fit; a
+ * picture ends at 2^24. NaN becomes the lower limit. */
+static int fixed(double position)
+{
+    const double limit = 536870912.0, p = rint(position * (1 << POSITION_BITS));
+    return p > -limit ? p < limit ? (int)p : (int)limit : -(int)limit;
+}
+
+struct vis_affine vis_affine_inverse(const struct vis_affine *a)
+{
+    const double determinant = a->m[0][0] * a->m[1][1] - a->m[0][1] * a->m[1][0];
+    const double d = determinant != 0 ? 1.0 / determinant : 0;
+    struct vis_affine b;
+    b.m[0][0] = a->m[1][1] * d;
+    b.m[0][1] = a->m[0][1] * -d;
+    b.m[1][0] = a->m[1][0] * -d;
+    b.m[1][1] = a->m[0][0] * d;
+    b.m[0][2] = -b.m[0][0] * a->m[0][2] - b.m[0][1] * a->m[1][2];
+    b.m[1][2] = -b.m[1][0] * a->m[0][2] - b.m[1][1] * a->m[1][2];
+    return b;
+}
+
+void vis_affine_apply(const struct vis_affine *a, double x, double y, double out[2])
+{
+    for (int i = 0; i < 2; i++)
+        out[i] = a->m[i][0] * x + a->m[i][1] * y + a->m[i][2];
+}
+
+struct vis_affine vis_affine_chain(const struct vis_affine *first, const struct vis_affine *second)
+{
+    struct vis_affine c;
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 3; j++)
+            c.m[i][j] = second->m[i][0] * first->m[0][j] + second->m[i][1] * first->m[1][j] +
+                        (j == 2 ? second->m[i][2] : 0);
+    return c;
+}
+
+struct vis_affine vis_affine_through(const double from[3][2], const double to[3][2])
+{
+    /* each triangle is the image of (0, 0), (1, 0), (0, 1) */
+    struct vis_affine a, b;
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 3; j++) {
+            a.m[i][j] = j == 2 ? from[0][i] : from[j + 1][i] - from[0][i];
+            b.m[i][j] = j == 2 ? to[0][i] : to[j + 1][i] - to[0][i];
+        }
+    a = vis_affine_inverse(&a);
+    return vis_affine_chain(&a, &b);
+}
+
+static void blend(const struct vis_bytes *s, int x, int y, int fx, int fy, uint8_t *out)
+{
+    const int weight[4] = {(FRACTIONS - fx) * (FRACTIONS - fy), fx * (FRACTIONS - fy),
+                           (FRACTIONS - fx) * fy, fx * fy};
+    int sum[4] = {0, 0, 0, 0};
+    for (int k = 0; k < 4; k++) {
+        const int u = x + k % 2, v = y + k / 2;
+        if (u < 0 || v < 0 || u >= s->width || v >= s->height)
+            continue;
+        const uint8_t *p = s->data + v * s->stride + (ptrdiff_t)u * s->channels;
+        for (int c = 0; c < s->channels; c++)
+            sum[c] += weight[k] * p[c];
+    }
+    for (int c = 0; c < s->channels; c++) /* the weights add up to 2^10 */
+        out[c] = (uint8_t)((sum[c] + 512) >> 10);
+}
+
+void vis_affine_warp(const struct vis_bytes *s, const struct vis_affine *back, int left, int top,
+                     uint8_t *dst, int width, int height)
+{
+    const int half = 1 << (POSITION_BITS - FRACTION_BITS - 1);
+    const int shift = POSITION_BITS - FRACTION_BITS;
+    for (int y = 0; y < height; y++) {
+        const int x0 = fixed(back->m[0][1] * (top + y) + back->m[0][2]) + half;
+        const int y0 = fixed(back->m[1][1] * (top + y) + back->m[1][2]) + half;
+        for (int x = 0; x < width; x++, dst += s->channels) {
+            const int px = (x0 + fixed(back->m[0][0] * (left + x))) >> shift;
+            const int py = (y0 + fixed(back->m[1][0] * (left + x))) >> shift;
+            blend(s, px >> FRACTION_BITS, py >> FRACTION_BITS, px & (FRACTIONS - 1),
+                  py & (FRACTIONS - 1), dst);
+        }
+    }
+}
