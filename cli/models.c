@@ -20,7 +20,7 @@ static const struct vis_option options[] = {
     {0}};
 
 static const char details[] =
-    "show     what the file says of itself: network, licence, origin, sizes\n"
+    "show     what the file says of itself: network, licence, origin, model card, sizes\n"
     "verify   read all of it: checksum, numbers that are not finite, and whether every tensor\n"
     "         fits the network the file names; a damaged file ends with code 6\n";
 
@@ -87,6 +87,22 @@ static void print_shape(const viseme_weights_tensor *t)
     printf("]\n");
 }
 
+/* The fields of the model card, in the order of the file. */
+static void print_card(const viseme_weights *w)
+{
+    static const char prefix[] = "viseme.card.";
+    const char *key, *value;
+    for (size_t i = 0; viseme_weights_metadata_at(w, i, &key, &value); i++) {
+        if (strncmp(key, prefix, sizeof prefix - 1) != 0)
+            continue;
+        printf("card        ");
+        print_clean(key + sizeof prefix - 1);
+        printf(": ");
+        print_clean(value);
+        putchar('\n');
+    }
+}
+
 static void show_text(const viseme_weights *w, const char *path, int verbose)
 {
     static const char *const keys[][2] = {
@@ -103,6 +119,7 @@ static void show_text(const viseme_weights *w, const char *path, int verbose)
         print_clean(value ? value : "(not stated)");
         putchar('\n');
     }
+    print_card(w);
     if (vocabulary >= 0)
         printf("vocabulary  %d entries\n", vocabulary);
     printf("tensors     %" PRIu64 " (", s.tensors);

@@ -133,9 +133,11 @@ ARCHITECTURES = {
 # ---- recognising
 
 def without_prefix(tensors):
-    """Drops `module.` and `model.` as long as every name starts with the same one."""
+    """Drops what training puts around names: `module.`, `model.` and `net.` as long as every name
+    starts with the same one. Batch norm's count of batches, which only training needs, goes too."""
+    tensors = {n: t for n, t in tensors.items() if not n.endswith(".num_batches_tracked")}
     names = list(tensors)
-    for prefix in ("module.", "model.") * 2:
+    for prefix in ("module.", "model.", "net.") * 2:
         if names and all(n.startswith(prefix) and len(n) > len(prefix) for n in names):
             names = [n[len(prefix):] for n in names]
     return dict(zip(names, tensors.values()))

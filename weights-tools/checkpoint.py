@@ -9,6 +9,7 @@ import safetensors_io
 import torch_files
 from errors import EXIT_INPUT, Refusal, listed, shown
 from tensors import StoredTensor
+from unpickle import Ignored, Marker
 from zip_reader import Zip
 
 # Where training scripts keep the state_dict inside a larger checkpoint.
@@ -82,11 +83,12 @@ def state_dict(value):
     elif not has_tensors(value):
         raise Refusal("holds no state_dict; its keys are "
                       f"{listed([k for k in value if isinstance(k, str)]) or 'none'}")
-    others = [k for k, v in value.items()
+    others = [shown(k) + (f": {v.name}" if isinstance(v, (Marker, Ignored)) and v.name else "")
+              for k, v in value.items()
               if not isinstance(k, str) or not isinstance(v, StoredTensor)]
     if others:
         raise Refusal(f"has a state_dict with {len(others)} entries that are no tensors "
-                      f"({listed(map(shown, others))})")
+                      f"({listed(others)})")
     return value
 
 

@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 
@@ -20,16 +21,21 @@ CREATED_BY = "viseme convert.py 0.1.0"
 CLEAR_LINE = "\r\033[K"
 MAX_TEXT = 4096
 MAX_VOCAB_BYTES = 1 << 20
+CARD = "viseme.card."
+CARD_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 EXAMPLES = """\
 examples:
   convert.py lipnet.pt                       writes lipnet.safetensors beside it
   convert.py run7.pth -o lip.safetensors --dtype bf16 --license "CC-BY-4.0"
   convert.py other.pt --vocab letters.json   a LipNet with another alphabet
+  convert.py lipnet.h5 --card name="Keras LipNet" --card data="GRID, 29 speakers"
 
 The input may be a state_dict saved by torch.save (any version since 0.1.10), a checkpoint that
-holds one under "state_dict", a .npz or a .safetensors file. Hyperparameters that shapes cannot
-tell have defaults; change them with --config '{"frame_rate": 30}'.
+holds one under "state_dict" (Lightning's too), a TorchScript archive, a Keras .h5, a .npz or a
+.safetensors file. Hyperparameters that shapes cannot tell have defaults; change them with
+--config '{"frame_rate": 30}'. Fields of --card are kept in the file for whoever uses it: what the
+weights are called, what they were trained on, what they are not good for.
 
 exit codes: 0 done, 1 cannot write, 2 usage, 3 cannot read the input, 6 not weights viseme knows
 """
@@ -50,7 +56,7 @@ def parse_arguments(argv):
     p.add_argument("--arch", metavar="NAME", choices=sorted(architectures.ARCHITECTURES),
                    help="the network, if it is not to be recognised: "
                    + ", ".join(sorted(architectures.ARCHITECTURES)))
-    p.add_argument("--dtype", choices=("f32", "bf16"), default="f32",
+    p.add_argument("--dtype", choices=("f32", "f16", "bf16"), default="f32",
                    help="type of the numbers written (default f32)")
     p.add_argument("--config", metavar="JSON", help="hyperparameters, a JSON object")
     p.add_argument("--vocab", metavar="FILE",
@@ -58,6 +64,8 @@ def parse_arguments(argv):
     p.add_argument("--license", metavar="TEXT", help="licence of the weights")
     p.add_argument("--source", metavar="TEXT",
                    help="where the weights are from (default: INPUT's name and sha256)")
+    p.add_argument("--card", metavar="KEY=TEXT", action="append", default=[],
+                   help="a field of the model card, such as data=\"GRID, 29 speakers\"; repeatable")
     p.add_argument("--json", action="store_true", help="print the summary as JSON")
     return p.parse_args(argv)
 
@@ -83,6 +91,20 @@ def given_config(text):
     if not isinstance(config, dict):
         raise Refusal("--config is not a JSON object such as '{\"frame_rate\": 25}'", EXIT_USAGE)
     return config
+
+
+def given_card(fields):
+    """{metadata key: text} of --card KEY=TEXT."""
+    card = {}
+    for field in fields:
+        key, equals, text = field.partition("=")
+        if not equals or not text.strip() or not CARD_KEY.fullmatch(key):
+            raise Refusal("--card wants KEY=TEXT, KEY of lower-case letters, digits and "
+                          f"underscores: {shown(field)}", EXIT_USAGE)
+        if CARD + key in card:
+            raise Refusal(f"--card states {key} twice", EXIT_USAGE)
+        card[CARD + key] = plain_text(text, f"--card {key}")
+    return card
 
 
 def given_vocab(path):
@@ -125,10 +147,10 @@ def compact(value):
 
 
 def inherited(metadata, arch, shapes):
-    """What a viseme file that is converted again says of itself: (config, vocab, source,
-    licence), each None where it says nothing."""
+    """What a viseme file that is converted again says of itself: (config, vocab, card, source,
+    licence), the card a dict, each other None where it says nothing."""
     if metadata.get("viseme.format") != "1" or metadata.get("viseme.arch") != arch:
-        return None, None, None, None
+        return None, None, {}, None, None
     try:
         config, vocab = (safetensors_io.parse_json(metadata[key]) if key in metadata else None
                          for key in ("viseme.config", "viseme.vocab"))
@@ -137,15 +159,17 @@ def inherited(metadata, arch, shapes):
         settled = architectures.settle_config(arch, shapes, config or {})
         if vocab is not None:
             settle_vocab(arch, settled, vocab)
-        return (config, vocab, *(plain_text(metadata[key], key) if key in metadata else None
-                                 for key in ("viseme.source", "viseme.license")))
+        card = given_card(f"{key[len(CARD):]}={text}" for key, text in metadata.items()
+                          if key.startswith(CARD))
+        return (config, vocab, card, *(plain_text(metadata[key], key) if key in metadata else None
+                                       for key in ("viseme.source", "viseme.license")))
     except (ValueError, Refusal) as e:
         raise Refusal(f"has damaged viseme metadata: {shown(str(e), 200)}") from None
 
 
 def convert(args, progress):
     """Converts as the arguments say; returns the summary."""
-    config, vocab = given_config(args.config), given_vocab(args.vocab)
+    config, vocab, card = given_config(args.config), given_vocab(args.vocab), given_card(args.card)
     source, licence = (text if text is None else plain_text(text, option) for text, option in
                        ((args.source, "--source"), (args.license, "--license")))
     output = args.output or os.path.splitext(args.input)[0] + ".safetensors"
@@ -159,7 +183,7 @@ def convert(args, progress):
     tensors = architectures.without_prefix(tensors)
     shapes = {n: t.shape for n, t in tensors.items()}
     arch = args.arch or architectures.recognise(shapes.keys())
-    old_config, old_vocab, old_source, old_licence = inherited(metadata, arch, shapes)
+    old_config, old_vocab, old_card, old_source, old_licence = inherited(metadata, arch, shapes)
     config = architectures.settle_config(arch, shapes, {**(old_config or {}), **config})
     architectures.compare(arch, config, shapes)
     vocab = settle_vocab(arch, config, old_vocab if vocab is None else vocab)
@@ -170,7 +194,7 @@ def convert(args, progress):
         "viseme.format": "1", "viseme.arch": arch, "viseme.config": compact(config),
         "viseme.vocab": compact(vocab), "viseme.source": source,
         "viseme.license": licence or old_licence or "unknown",
-        "viseme.created_by": CREATED_BY}, progress)
+        "viseme.created_by": CREATED_BY, **old_card, **card}, progress)
     return {"input": args.input, "kind": kind, "arch": arch, "tensors": len(tensors),
             "parameters": sum(element_count(s) for s in shapes.values()),
             "dtype": args.dtype, "bytes": size, "output": output}

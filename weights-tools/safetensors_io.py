@@ -109,7 +109,7 @@ def header_bytes(metadata, entries):
 
 
 def write(path, tensors, dtype, metadata, progress=lambda done, total: None):
-    """Writes {name: StoredTensor} as `dtype` ("F32" or "BF16") with `metadata`, to which
+    """Writes {name: StoredTensor} as `dtype` ("F32", "F16" or "BF16") with `metadata`, to which
     viseme.crc32 is added. The file appears under its name only when it is complete. The bytes
     depend on the arguments alone. Returns the file's size."""
     order, entries = layout({n: t.shape for n, t in tensors.items()}, dict.fromkeys(tensors, dtype))

@@ -60,7 +60,7 @@ def main(argv):
                    help=", ".join(sorted(INPUTS)))
     p.add_argument("-o", "--output", metavar="FILE", required=True)
     p.add_argument("--input", metavar="NAME", help="write this input, not the weights")
-    p.add_argument("--dtype", choices=("f32", "bf16"), default="f32")
+    p.add_argument("--dtype", choices=("f32", "f16", "bf16"), default="f32")
     args = p.parse_args(argv)
     try:
         if args.input is None:

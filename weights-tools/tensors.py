@@ -91,7 +91,7 @@ def f32_to_bf16(values):
 
 
 def encode(name, tensor, dtype):
-    """Little-endian bytes of `tensor` in `dtype` (F32 or BF16). Refuses values that are not
+    """Little-endian bytes of `tensor` in `dtype` (F32, F16 or BF16). Refuses values that are not
     finite: such weights come from a damaged file or a training run that diverged."""
     try:
         values = tensor.f32()
@@ -101,7 +101,9 @@ def encode(name, tensor, dtype):
         stored = f32_to_bf16(values)
         finite = (stored & 0x7F80) != 0x7F80
     else:
-        stored, finite = values, np.isfinite(values)
+        with np.errstate(over="ignore"):
+            stored = values.astype(NUMPY_TYPE[dtype], copy=False)
+        finite = np.isfinite(stored)
     if not finite.all():
         bad = int(finite.size - np.count_nonzero(finite))
         raise Refusal(f"tensor {shown(name)} has {bad} values that are NaN, Inf or too large "

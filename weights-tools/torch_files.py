@@ -1,22 +1,23 @@
-"""The two containers that torch.save writes: zip (since 1.6) and legacy."""
+"""The two containers that torch.save writes, zip (since 1.6) and legacy, and TorchScript archives."""
 import struct
 
 from errors import Refusal, shown
-from tensors import item_size
-from unpickle import Storage, unpickle
+from tensors import StoredTensor, item_size
+from unpickle import ScriptModule, Storage, unpickle
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+MAX_DEPTH = 64
+MAX_ATTRIBUTES = 100_000
 
 
 def read_zip(archive):
-    """archive: a zip_reader.Zip. Returns the object that was saved."""
+    """archive: a zip_reader.Zip. Returns the object that was saved, of a TorchScript archive the
+    state_dict of its module."""
     names = [n for n in archive.entries if n == "data.pkl" or n.endswith("/data.pkl")]
     if len(names) != 1:
         raise Refusal("is a zip archive without exactly one data.pkl: not made by torch.save")
     root = names[0][:-len("data.pkl")]
-    if root + "constants.pkl" in archive.entries:
-        raise Refusal("is a TorchScript program, not a checkpoint: save its state_dict() instead")
     if root + "byteorder" in archive.entries and \
             bytes(archive.read(root + "byteorder")) != b"little":
         raise Refusal("was written on a big-endian machine, which is not supported")
@@ -38,7 +39,30 @@ def read_zip(archive):
 
         return Storage(dtype, numel, fetch)
 
-    return unpickle(archive.read(names[0]), 0, storage)[0]
+    value = unpickle(archive.read(names[0]), 0, storage)[0]
+    return script_state(value) if root + "constants.pkl" in archive.entries else value
+
+
+def script_state(module):
+    """{dotted name: tensor} of a ScriptModule and the modules in it; other attributes are left
+    out. The code of the archive is not looked at."""
+    if not isinstance(module, ScriptModule):
+        raise Refusal("is a TorchScript archive of something other than a module")
+    state, todo, seen = {}, [("", module, 0)], 0
+    while todo:
+        prefix, inner, depth = todo.pop()
+        seen += len(inner)
+        if seen > MAX_ATTRIBUTES or depth > MAX_DEPTH:
+            raise Refusal("is a TorchScript archive with far more modules than a network has")
+        for name, value in inner.items():
+            if isinstance(value, ScriptModule):
+                todo.append((f"{prefix}{name}.", value, depth + 1))
+            elif isinstance(value, StoredTensor):
+                state[f"{prefix}{name}"] = value
+    if not state:
+        raise Refusal("is a TorchScript archive without named weights (a frozen one?): save the "
+                      "state_dict() of the module it was made from")
+    return state
 
 
 def is_legacy(data):

@@ -7,6 +7,11 @@ one of our own marker values; it is never imported. "Calling" a marker (REDUCE) 
 lines below for that marker. Setting state (BUILD) is accepted for an OrderedDict, where torch
 keeps its bookkeeping, and thrown away.
 
+Training frameworks put more beside the weights: hyperparameters, paths, times. What their
+classes (IGNORED) would make becomes an Ignored, which swallows everything that is put into it.
+The modules of a TorchScript archive are objects of classes whose names start with __torch__; they
+become a ScriptModule, which keeps its attributes and has no behaviour.
+
 Opcodes: the Python standard library's pickletools documents them. Text opcodes of protocols 0
 and 1, which torch.save never writes, are refused.
 """
@@ -28,10 +33,11 @@ STORAGES = {
 
 
 class Marker:
-    """Stands for an allowed global: `kind` says what calling it does."""
+    """Stands for an allowed global: `kind` says what calling it does, `name` what it is called
+    where it is of no use."""
 
-    def __init__(self, kind, dtype=None):
-        self.kind, self.dtype = kind, dtype
+    def __init__(self, kind, dtype=None, name=None):
+        self.kind, self.dtype, self.name = kind, dtype, name
 
 
 ALLOWED = {
@@ -42,6 +48,26 @@ ALLOWED = {
     ("torch._utils", "_rebuild_tensor"): Marker("tensor"),
     ("torch._utils", "_rebuild_tensor_v2"): Marker("tensor"),
     ("torch._utils", "_rebuild_parameter"): Marker("parameter"),
+    ("torch.jit._pickle", "build_intlist"): Marker("list"),
+    ("torch.jit._pickle", "build_doublelist"): Marker("list"),
+    ("torch.jit._pickle", "build_boollist"): Marker("list"),
+    ("torch.jit._pickle", "build_tensorlist"): Marker("list"),
+    ("torch.jit._pickle", "restore_type_tag"): Marker("tagged"),
+}
+# Beside the weights, never in them: packages (all their names), and single names.
+IGNORED_PACKAGES = ("argparse", "pytorch_lightning", "lightning", "lightning_fabric", "omegaconf",
+                    "pathlib", "datetime")
+IGNORED = {
+    "builtins": ("dict", "list", "tuple", "int", "float", "bool", "str", "complex", "object"),
+    "__builtin__": ("dict", "list", "tuple", "int", "float", "bool", "unicode", "complex",
+                    "object"),
+    "collections": ("defaultdict", "Counter", "deque"),
+    "numpy": ("dtype", "ndarray"),
+    "numpy.core.multiarray": ("scalar", "_reconstruct"),
+    "numpy._core.multiarray": ("scalar", "_reconstruct"),
+    "_codecs": ("encode",),
+    "typing": ("Any",),
+    "torch": ("device", "float16", "float32", "float64", "bfloat16", "int32", "int64", "bool"),
 }
 for _module in ("torch", "torch.storage", "torch.cuda"):
     for _name, _dtype in STORAGES.items():
@@ -57,6 +83,17 @@ class Storage:
 
 class OrderedDict(dict):
     """What collections.OrderedDict becomes: a dict that takes (and drops) state."""
+
+
+class Ignored:
+    """What a call of an IGNORED name made: nothing is known of it but that name."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+class ScriptModule(dict):
+    """A module of a TorchScript archive: {attribute: value}."""
 
 
 class Machine:
@@ -159,29 +196,35 @@ class Machine:
 
     def do_append(self):
         value = self.pop()
-        self.top(list).append(value)
+        target = self.top((list, Ignored))
+        if isinstance(target, list):
+            target.append(value)
 
     def do_appends(self):
         items = self.pop_mark()
-        self.top(list).extend(items)
+        target = self.top((list, Ignored))
+        if isinstance(target, list):
+            target.extend(items)
 
     @staticmethod
     def set_item(target, key, value):
+        if isinstance(target, Ignored):
+            return
         # Only keys whose hash is cheap and spread: nested tuples could take for ever.
-        if not (isinstance(key, str) or key is None or
+        if not (isinstance(key, (str, Marker)) or key is None or
                 (isinstance(key, int) and -KEY_LIMIT <= key < KEY_LIMIT)):
             raise Refusal("its pickle has a dictionary with keys other than texts and integers")
         target[key] = value
 
     def do_setitem(self):
         value, key = self.pop(), self.pop()
-        self.set_item(self.top(dict), key, value)
+        self.set_item(self.top((dict, Ignored)), key, value)
 
     def do_setitems(self):
         items = self.pop_mark()
         if len(items) % 2:
             raise Refusal("its pickle is damaged: a dictionary has a key without a value")
-        target = self.top(dict)
+        target = self.top((dict, Ignored))
         for i in range(0, len(items), 2):
             self.set_item(target, items[i], items[i + 1])
 
@@ -199,6 +242,11 @@ class Machine:
 
     def find(self, module, name):
         marker = ALLOWED.get((module, name)) if isinstance(name, str) else None
+        if marker is None and isinstance(name, str):
+            if name in IGNORED.get(module, ()) or module.split(".")[0] in IGNORED_PACKAGES:
+                marker = Marker("ignored", name=f"{module}.{name}")
+            elif module.split(".")[0] == "__torch__":
+                marker = Marker("module")
         if marker is None:
             raise Refusal(
                 f"its pickle asks for {shown(module)}.{shown(name)}, which is neither a tensor nor "
@@ -223,7 +271,35 @@ class Machine:
         args, function = self.pop(), self.pop()
         if not isinstance(function, Marker) or not isinstance(args, tuple):
             raise Refusal("its pickle calls something that cannot be called")
-        self.push(getattr(self, "call_" + function.kind)(args))
+        if function.kind == "ignored":
+            self.push(Ignored(function.name))
+        else:
+            self.push(getattr(self, "call_" + function.kind)(args))
+
+    def do_newobj(self):
+        args, made = self.pop(), self.pop()
+        if not isinstance(made, Marker) or made.kind not in ("ignored", "module", "dict") or \
+                not isinstance(args, tuple):
+            raise Refusal("its pickle makes objects of something that is no class")
+        self.push(ScriptModule() if made.kind == "module" else
+                  OrderedDict() if made.kind == "dict" else Ignored(made.name))
+
+    def do_newobj_ex(self):
+        self.pop()  # arguments by name
+        self.do_newobj()
+
+    def call_module(self, _args):
+        raise Refusal("its pickle makes TorchScript objects in a way torch does not")
+
+    def call_list(self, args):
+        if len(args) != 1 or not isinstance(args[0], list):
+            raise Refusal("its pickle is damaged: a list is made of something else")
+        return args[0]
+
+    def call_tagged(self, args):
+        if len(args) != 2:
+            raise Refusal("its pickle is damaged: a value has no type")
+        return args[0]
 
     def call_dict(self, args):
         made = OrderedDict()
@@ -269,8 +345,13 @@ class Machine:
         return args[0]
 
     def do_build(self):
-        self.pop()  # torch's _metadata; nothing in it is needed
-        if not isinstance(self.top(object), OrderedDict):
+        state, target = self.pop(), self.top(object)
+        if isinstance(target, ScriptModule):
+            if not isinstance(state, dict):
+                raise Refusal("its pickle has a TorchScript object with a state of its own")
+            self.step(len(state))
+            target.update(state)
+        elif not isinstance(target, (OrderedDict, Ignored)):  # torch's _metadata is not needed
             raise Refusal("its pickle sets the state of something that has none")
 
     def do_persistent_id(self):
@@ -340,6 +421,8 @@ class Machine:
         0x93: do_stack_global,
         0x69: do_inst,
         0x52: do_reduce,
+        0x81: do_newobj,
+        0x92: do_newobj_ex,
         0x62: do_build,
         0x51: do_persistent_id,
     }

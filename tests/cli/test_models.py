@@ -34,6 +34,19 @@ def test_show(viseme, weights):
         name: t["shape"] for name, t in header.items()}
 
 
+def test_show_card(viseme, weights, tmp_path):
+    header, data = parts(weights)
+    header["__metadata__"].update({"viseme.card.name": "Some LipNet", "viseme.license": "CC0-1.0",
+                                   "viseme.card.limits": "one\x1bspeaker", "viseme.source": "here"})
+    path = write(tmp_path / "in", header, data)
+    shown = viseme("models", "show", path).out
+    for line in ("licence     CC0-1.0\n", "source      here\n", "card        name: Some LipNet\n",
+                 "card        limits: one?speaker\n"):
+        assert line in shown
+    assert viseme("models", "show", "--json", path).json()["metadata"]["viseme.card.name"] == \
+        "Some LipNet"
+
+
 def test_verify(viseme, weights):
     result = viseme("models", "verify", weights)
     assert result.code == 0 and "matches; 0 NaN, 0 Inf; every tensor fits lipnet" in result.out
