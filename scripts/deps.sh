@@ -119,15 +119,16 @@ apt_install() {
     $as env DEBIAN_FRONTEND=noninteractive $APT install -y --no-install-recommends "$@"
 }
 
-# The peer of bench/run, at the version that bench/package-lock.json pins.
+# install_peer FOLDER: what a comparison needs from npm, at the versions that
+# FOLDER/package-lock.json pins. No script of a package is run.
 install_peer() {
-    modules=$root/bench/node_modules
-    if [ -e "$modules/.package-lock.json" ] &&
-        [ "$modules/.package-lock.json" -nt "$root/bench/package-lock.json" ]; then
+    folder=$root/$1
+    if [ -e "$folder/node_modules/.package-lock.json" ] &&
+        [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
         return 0
     fi
-    echo "deps: installing onnxruntime-node into bench/node_modules"
-    npm ci --prefix "$root/bench" --ignore-scripts --no-audit --no-fund --loglevel=error
+    echo "deps: installing $1/node_modules"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
 }
 
 check=0
@@ -169,5 +170,13 @@ if [ -n "$missing" ]; then
     fi
 fi
 case " $* " in
-*' bench '*) [ $check = 1 ] || install_peer || exit 1 ;;
+*' bench '*) [ $check = 1 ] || install_peer bench || exit 1 ;;
+esac
+# Tests can do without: they skip, and count it.
+case " $* " in
+*' test '*)
+    if [ $check = 0 ] && program node && program npm && ! install_peer tests/peers; then
+        echo "deps: tests/peers is not installed; its tests will be skipped" >&2
+    fi
+    ;;
 esac
