@@ -1,4 +1,4 @@
-"""The two containers that torch.save writes, zip (since 1.6) and legacy, and TorchScript archives."""
+"""What torch.save writes, zip (since 1.6) and legacy, and TorchScript archives."""
 import struct
 
 from errors import Refusal, shown
