@@ -113,7 +113,7 @@ demo:
 	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' scripts/demo.sh
 
 install: all
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib share/viseme)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib share/viseme/grammars)
 	install -m 755 $(BUILD)/viseme $(DESTDIR)$(PREFIX)/bin/viseme
 	install -m 644 include/viseme.h $(DESTDIR)$(PREFIX)/include/viseme.h
 	install -m 644 $(BUILD)/libviseme.a $(DESTDIR)$(PREFIX)/lib/libviseme.a
@@ -122,6 +122,7 @@ install: all
 	ln -sf libviseme.so.0 $(DESTDIR)$(PREFIX)/lib/libviseme.so
 	for f in $(sort $(wildcard weights/*.safetensors)); do \
 	    install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/viseme/ || exit 1; done
+	install -m 644 grammars/*.txt $(DESTDIR)$(PREFIX)/share/viseme/grammars/
 
 include tests/tests.mk
 include bench/bench.mk

@@ -12,6 +12,8 @@
 
 #define CASCADE_NAME  "haarcascade_frontalface_alt2.xml"
 #define CASCADE_BYTES ((size_t)16 << 20)
+#define GRAMMAR_BYTES ((size_t)1 << 20)
+#define LM_BYTES      ((size_t)1 << 30)
 
 static int is_folder(const char *path)
 {
@@ -141,4 +143,66 @@ viseme_status vis_read_cascade(char **text, size_t *bytes, const char *given)
                      debian[0], debian[1], ours ? ours : CASCADE_NAME);
     free(ours);
     return status;
+}
+
+/* "<folder of the weights>/grammars/<name>.txt"; NULL when out of memory. Free with free(). */
+static char *beside_weights(const char *weights, const char *name)
+{
+    char *path = NULL;
+    const char *slash = strrchr(weights, '/');
+    int n = slash ? (int)(slash - weights) : 1;
+    return asprintf(&path, "%.*s/grammars/%s.txt", n, slash ? weights : ".", name) < 0 ? NULL
+                                                                                       : path;
+}
+
+static viseme_status read_grammar_at(char **text, size_t *bytes, const char *path)
+{
+    viseme_error err;
+    void *data = NULL;
+    viseme_status status = vis_file_read(&data, bytes, path, GRAMMAR_BYTES, &err);
+    *text = data;
+    if (status == VISEME_OK)
+        return VISEME_OK;
+    vis_complain("grammar %s", err.message);
+    return status == VISEME_ERR_INPUT ? VISEME_ERR_ARGUMENT : status;
+}
+
+viseme_status vis_read_grammar(char **text, size_t *bytes, const char *given, const char *weights)
+{
+    char *file = NULL, *places[3] = {NULL, NULL, NULL};
+    viseme_status status = VISEME_ERR_ARGUMENT;
+    *text = NULL;
+    if (strchr(given, '/') || strchr(given, '.'))
+        return read_grammar_at(text, bytes, given);
+    if (asprintf(&file, "%s.txt", given) < 0)
+        return no_memory();
+    places[0] = beside_weights(weights, given);
+    places[1] = beside_program("grammars", file);
+    places[2] = beside_program("share/viseme/grammars", file);
+    free(file);
+    int at = 0;
+    while (at < 3 && !(places[at] && exists(places[at])))
+        at++;
+    if (at < 3)
+        status = read_grammar_at(text, bytes, places[at]);
+    else
+        vis_complain("no grammar %s: none of %s, %s and %s is there; write a file's name with a "
+                     "slash, such as ./%s",
+                     given, places[0] ? places[0] : given, places[1] ? places[1] : given,
+                     places[2] ? places[2] : given, given);
+    for (int i = 0; i < 3; i++)
+        free(places[i]);
+    return status;
+}
+
+viseme_status vis_read_lm(char **text, size_t *bytes, const char *path)
+{
+    viseme_error err;
+    void *data = NULL;
+    viseme_status status = vis_file_read(&data, bytes, path, LM_BYTES, &err);
+    *text = data;
+    if (status == VISEME_OK)
+        return VISEME_OK;
+    vis_complain("language model %s", err.message);
+    return status == VISEME_ERR_INPUT ? VISEME_ERR_MODEL : status;
 }

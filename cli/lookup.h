@@ -1,4 +1,4 @@
-/* Where weights and face cascades are looked for. */
+/* Where weights, face cascades, grammars and language models are looked for. */
 #ifndef VIS_CLI_LOOKUP_H
 #define VIS_CLI_LOOKUP_H
 
@@ -17,5 +17,15 @@ viseme_status vis_find_weights(char **path, const char *given, const char *name)
  * $VISEME_CASCADE; the folders of Debian's package opencv-data; share/viseme/ beside the folder
  * of the running program. *text: free with free(). Failures as above. */
 viseme_status vis_read_cascade(char **text, size_t *bytes, const char *given);
+
+/* Reads a grammar. given: a path when it has a slash or a dot in it; else a name, and NAME.txt is
+ * looked for in grammars/ beside the weights (`weights`: their path), in grammars/ beside the
+ * folder of the running program, and in share/viseme/grammars/ there. *text: free with free().
+ * A failure is one line on standard error and VISEME_ERR_ARGUMENT, VISEME_ERR_LIMIT or
+ * VISEME_ERR_NOMEM. */
+viseme_status vis_read_grammar(char **text, size_t *bytes, const char *given, const char *weights);
+
+/* Reads a language model from a path. Failures as of weights, or VISEME_ERR_LIMIT. */
+viseme_status vis_read_lm(char **text, size_t *bytes, const char *path);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cli/lookup.h"
 #include "cli/profile.h"
 #include "cli/progress.h"
+#include "cli/read_words.h"
 #include "io/frames.h"
 #include "io/npy.h"
 #include "io/output.h"
@@ -18,17 +19,17 @@
 #define WEIGHTS_NAME "lipnet.safetensors"
 
 struct settings {
-    const char *model, *output, *emissions, *cascade;
-    int beam, nbest, threads, cpu, gemm, format, json, profile, quiet;
-    double fps;
+    const char *model, *output, *emissions, *cascade, *lm, *grammar;
+    int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words;
+    double fps, lm_weight, min_confidence;
 };
 
 /* What all inputs share. */
 struct job {
     struct settings set;
     int several, json;
-    char *model_path, *cascade;
-    size_t cascade_bytes;
+    char *model_path, *cascade, *lm, *grammar;
+    size_t cascade_bytes, lm_bytes, grammar_bytes;
     viseme_model *model;
     double load_s;
     struct vis_output *output;
@@ -42,10 +43,8 @@ struct reading {
     viseme_reader *reader;
     struct vis_frames_info info;
     double video_s, started;
+    int unsure; /* the confidence is below --min-confidence */
 };
-
-enum { FORMAT_TXT, FORMAT_JSON };
-static const char *const formats[] = {"txt", "json", NULL};
 
 #define FIELD(name) offsetof(struct settings, name)
 static const struct vis_option options[] = {
@@ -53,14 +52,34 @@ static const struct vis_option options[] = {
      "weights; otherwise $VISEME_WEIGHTS (a file or a folder), or\n" WEIGHTS_NAME
      " in weights/ or share/viseme/ near the program",
      VIS_ARG_TEXT, FIELD(model), 0, 0, NULL},
-    {0, "beam", "N", "prefix beam search of this width; 0 or 1: greedy (default)", VIS_ARG_INT,
-     FIELD(beam), 0, 1000, NULL},
+    {0, "beam", "N",
+     "prefix beam search of this width; 0 or 1: greedy (default, with\n"
+     "--lm 64)",
+     VIS_ARG_INT, FIELD(beam), 0, 1000, NULL},
     {0, "nbest", "N",
-     "readings to print, best first, each with its log-probability;\n"
-     "at most the width of the beam (default 1)",
+     "readings to print, best first, each with the logarithm of its\n"
+     "score; at most the width of the beam (default 1)",
      VIS_ARG_INT, FIELD(nbest), 1, 1000, NULL},
-    {0, "format", "txt|json", "what to print (default txt)", VIS_ARG_CHOICE, FIELD(format), 0, 0,
-     formats},
+    {0, "lm", "FILE",
+     "n-gram language model in the ARPA format, of characters (with\n"
+     "<sp> for the space) or of words",
+     VIS_ARG_TEXT, FIELD(lm), 0, 0, NULL},
+    {0, "lm-weight", "W", "weight of the language model (default 0.5)", VIS_ARG_REAL,
+     FIELD(lm_weight), 1e-6, 100, NULL},
+    {0, "grammar", "FILE|NAME",
+     "read the most likely sentence of a grammar (docs/grammar.md);\n"
+     "grid comes with viseme",
+     VIS_ARG_TEXT, FIELD(grammar), 0, 0, NULL},
+    {0, "format", "txt|json|srt|vtt|ctm|trn", "what to print (default txt)", VIS_ARG_CHOICE,
+     FIELD(format), 0, 0, vis_read_formats},
+    {0, "words", NULL,
+     "words with start, end and confidence: a line for each in txt,\n"
+     "a cue for each in srt and vtt, a list in json",
+     VIS_ARG_FLAG, FIELD(words), 0, 0, NULL},
+    {0, "min-confidence", "P",
+     "end with code 8 when a clip's confidence is below P; otherwise\n"
+     "clips below 0.8, or what the weights say, get a warning only",
+     VIS_ARG_REAL, FIELD(min_confidence), 1e-6, 1, NULL},
     {0, "json", NULL, "the same as --format json", VIS_ARG_FLAG, FIELD(json), 0, 0, NULL},
     {'o', "output", "FILE", "where to print; - is standard output (default)", VIS_ARG_TEXT,
      FIELD(output), 0, 0, NULL},
@@ -86,7 +105,7 @@ static const struct vis_option options[] = {
 static const char details[] =
     "IN is a video file, a folder of PNG files, or a quoted pattern such as 'frames/*.png'.\n"
     "One line of text for each input; with several inputs each line starts with the input's\n"
-    "name and a tab, with --nbest above 1 with the log-probability and a tab. Where a frame\n"
+    "name and a tab, with --nbest above 1 with the score and a tab. Where a frame\n"
     "has no face the nearest mouth picture is held, so time never shifts; no face at all ends\n"
     "with code 4. With several inputs an error does not stop the others; the code is 9 then.\n"
     "JSON is one object a line for each input.\n";
@@ -118,39 +137,50 @@ static viseme_status pump(struct reading *r, const struct job *job, viseme_error
     return status;
 }
 
-static void print_clean(FILE *to, const char *text)
-{
-    for (; *text; text++)
-        fputc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, to);
-}
-
 static void write_text(const struct job *job, const struct reading *r)
 {
     const viseme_hypothesis *h;
     for (size_t i = 0; (h = viseme_reader_hypothesis(r->reader, i)); i++) {
         if (job->several) {
-            print_clean(job->to, r->path);
+            vis_read_write_clean(job->to, r->path);
             fputc('\t', job->to);
         }
         if (job->set.nbest > 1)
-            fprintf(job->to, "%.6f\t", h->log_probability);
+            fprintf(job->to, "%.6f\t", h->score);
         fprintf(job->to, "%s\n", h->text);
     }
 }
 
-static json_t *json_hypotheses(const viseme_reader *reader)
+static json_t *json_hypotheses(const viseme_reader *reader, int words)
 {
     json_t *list = json_array();
     const viseme_hypothesis *h;
     for (size_t i = 0; list && (h = viseme_reader_hypothesis(reader, i)); i++) {
-        json_t *one = json_pack("{s:o, s:o}", "text", vis_json_text(h->text), "log_probability",
-                                vis_json_real(h->log_probability));
+        json_t *one =
+            json_pack("{s:o, s:o, s:o, s:o}", "text", vis_json_text(h->text), "log_probability",
+                      vis_json_real(h->log_probability), "score", vis_json_real(h->score),
+                      "confidence", vis_json_real(h->confidence));
+        if (words && one &&
+            json_object_set_new(one, "words", vis_read_json_words(reader, i)) != 0) {
+            json_decref(one);
+            one = NULL;
+        }
         if (json_array_append_new(list, one) != 0) {
             json_decref(list);
             return NULL;
         }
     }
     return list;
+}
+
+static const char out_of_domain[] = "outside what this model knows";
+
+static const char *decoder_name(const struct settings *set)
+{
+    return set->grammar    ? "grammar"
+           : set->lm       ? "beam with language model"
+           : set->beam > 1 ? "beam"
+                           : "greedy";
 }
 
 static json_t *json_result(const struct job *job, const struct reading *r)
@@ -165,15 +195,21 @@ static json_t *json_result(const struct job *job, const struct reading *r)
         "total_s", vis_json_real(vis_clock_s() - r->started));
     json_t *model = json_pack("{s:o, s:o}", "path", vis_json_text(job->model_path), "arch",
                               vis_json_text(viseme_model_metadata(job->model, "viseme.arch")));
+    double confidence = best ? best->confidence : 0;
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s}",
+        "{s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o, "
+        "s:o, "
+        "s:s, s:s}",
         "schema", VIS_JSON_SCHEMA, "status", "ok", "input", vis_json_text(r->path), "text",
-        vis_json_text(best ? best->text : ""), "hypotheses", json_hypotheses(r->reader), "decoder",
-        job->set.beam > 1 ? "beam" : "greedy", "beam", job->set.beam, "duration_s",
-        vis_json_real(stats.duration_s), "frames", (json_int_t)stats.frames, "crops",
-        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "frame_rate",
-        vis_json_real(r->info.frame_rate), "stages", stages, "model", model, "cpu",
-        viseme_cpu_name(viseme_model_cpu(job->model)), "gemm", vis_gemm_choices[job->set.gemm]);
+        vis_json_text(best ? best->text : ""), "confidence", vis_json_real(confidence),
+        "min_confidence", vis_json_real(stats.min_confidence), "out_of_domain", stats.out_of_domain,
+        "warning", stats.out_of_domain ? json_string(out_of_domain) : json_null(), "hypotheses",
+        json_hypotheses(r->reader, job->set.words), "decoder", decoder_name(&job->set), "beam",
+        job->set.beam, "duration_s", vis_json_real(stats.duration_s), "frames",
+        (json_int_t)stats.frames, "crops", (json_int_t)stats.crops, "crops_held",
+        (json_int_t)stats.crops_held, "frame_rate", vis_json_real(r->info.frame_rate), "stages",
+        stages, "model", model, "cpu", viseme_cpu_name(viseme_model_cpu(job->model)), "gemm",
+        vis_gemm_choices[job->set.gemm]);
 }
 
 static viseme_status write_emissions(const struct job *job, const struct reading *r,
@@ -194,14 +230,19 @@ static viseme_status flush_result(FILE *to, viseme_error *err)
     return VISEME_OK;
 }
 
-static viseme_status write_result(const struct job *job, const struct reading *r, viseme_error *err)
+static viseme_status write_result(const struct job *job, struct reading *r, viseme_error *err)
 {
+    const viseme_hypothesis *best = viseme_reader_hypothesis(r->reader, 0);
     viseme_status status = VISEME_OK;
     viseme_reader_stats stats;
     viseme_reader_get_stats(r->reader, &stats);
     if (stats.crops_held > 0 && !job->set.quiet)
         vis_complain("%s: %lld of %lld crops have no face and repeat the nearest one", r->path,
                      (long long)stats.crops_held, (long long)stats.crops);
+    if (stats.out_of_domain && !job->set.quiet)
+        vis_complain("%s: confidence %.2f is below %.2f: this is likely %s, and wrong", r->path,
+                     best->confidence, stats.min_confidence, out_of_domain);
+    r->unsure = job->set.min_confidence > 0 && stats.out_of_domain;
     if (job->set.profile)
         vis_profile_print(stderr, viseme_reader_session(r->reader), job->model);
     if (job->set.emissions)
@@ -210,12 +251,18 @@ static viseme_status write_result(const struct job *job, const struct reading *r
         return status;
     if (job->json)
         status = vis_json_write(job->to, json_result(job, r), err);
+    else if (job->set.format != VIS_READ_TXT)
+        vis_read_write(job->to, job->set.format, r->reader, r->path, job->set.words);
+    else if (job->set.words)
+        vis_read_write_table(job->to, r->reader, job->several ? r->path : NULL);
     else
         write_text(job, r);
     return status == VISEME_OK ? flush_result(job->to, err) : status;
 }
 
-static viseme_status read_one(const struct job *job, const char *path, viseme_error *err)
+/* *unsure: it was read, with less confidence than asked for. */
+static viseme_status read_one(const struct job *job, const char *path, int *unsure,
+                              viseme_error *err)
 {
     struct reading r = {.path = path, .started = vis_clock_s()};
     const struct vis_frames_options frames_options = {.fps = job->set.fps};
@@ -223,7 +270,13 @@ static viseme_status read_one(const struct job *job, const char *path, viseme_er
         .crop = {.cascade_xml = job->cascade, .cascade_bytes = job->cascade_bytes},
         .threads = job->set.threads,
         .beam = job->set.beam,
-        .nbest = job->set.nbest};
+        .nbest = job->set.nbest,
+        .lm_arpa = job->lm,
+        .lm_bytes = job->lm_bytes,
+        .lm_weight = job->set.lm_weight,
+        .grammar = job->grammar,
+        .grammar_bytes = job->grammar_bytes,
+        .min_confidence = job->set.min_confidence};
     viseme_status status = vis_frames_open(&r.frames, path, &frames_options, err);
     if (status == VISEME_OK) {
         vis_frames_get_info(r.frames, &r.info);
@@ -233,6 +286,7 @@ static viseme_status read_one(const struct job *job, const char *path, viseme_er
         status = pump(&r, job, err);
     if (status == VISEME_OK)
         status = write_result(job, &r, err);
+    *unsure = r.unsure;
     viseme_reader_close(r.reader);
     vis_frames_close(r.frames);
     if (status != VISEME_OK && status != VISEME_ERR_OUTPUT)
@@ -244,11 +298,26 @@ static viseme_status read_one(const struct job *job, const char *path, viseme_er
 
 static viseme_status check(const struct settings *set, int inputs, viseme_error *err)
 {
-    int width = set->beam > 1 ? set->beam : 1;
+    int width = set->beam > 0 ? set->beam : set->lm ? 64 : 1;
+    const char *format = vis_read_formats[set->format];
     if (set->nbest > width)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "read: --nbest %d needs --beam %d or more; the beam is %d", set->nbest,
                         set->nbest, width);
+    if (set->nbest > 1 && ((set->format > VIS_READ_JSON && !set->json) ||
+                           (set->words && !set->json && set->format != VIS_READ_JSON)))
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --nbest above 1 has no place in this output; take --format json");
+    if (vis_read_format_is_single(set->format) && inputs > 1)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --format %s takes one input, and there are %d", format, inputs);
+    if (set->json && set->format > VIS_READ_JSON)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "read: --json and --format %s", format);
+    if (set->lm_weight > 0 && !set->lm)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "read: --lm-weight without --lm");
+    if (set->grammar && (set->lm || set->beam > 1))
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --grammar is searched as a whole, without --beam or --lm");
     if (set->emissions && inputs > 1)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "read: --emissions takes one input, and there are %d", inputs);
@@ -270,6 +339,11 @@ static viseme_status prepare(struct job *job, int *told, viseme_error *err)
     viseme_status status = vis_find_weights(&job->model_path, set->model, WEIGHTS_NAME);
     if (status == VISEME_OK)
         status = vis_read_cascade(&job->cascade, &job->cascade_bytes, set->cascade);
+    if (status == VISEME_OK && set->lm)
+        status = vis_read_lm(&job->lm, &job->lm_bytes, set->lm);
+    if (status == VISEME_OK && set->grammar)
+        status =
+            vis_read_grammar(&job->grammar, &job->grammar_bytes, set->grammar, job->model_path);
     if (status != VISEME_OK)
         return status;
     *told = 0;
@@ -284,9 +358,12 @@ static viseme_status prepare(struct job *job, int *told, viseme_error *err)
 static int read_all(struct job *job, const struct vis_arg_list *inputs)
 {
     viseme_error err;
-    int failed = 0, broken = 0, code = VIS_EXIT_DONE; /* broken: nothing more can be written */
+    int failed = 0, broken = 0, gated = 0; /* broken: nothing more can be written */
+    int code = VIS_EXIT_DONE;
     for (int i = 0; i < inputs->count && !broken; i++) {
-        viseme_status status = read_one(job, inputs->items[i], &err);
+        int unsure;
+        viseme_status status = read_one(job, inputs->items[i], &unsure, &err);
+        gated |= unsure;
         if (status == VISEME_OK)
             continue;
         failed++;
@@ -305,7 +382,9 @@ static int read_all(struct job *job, const struct vis_arg_list *inputs)
         code = vis_exit_with(&err);
         broken = 1;
     }
-    return failed > 0 && job->several && !broken ? VIS_EXIT_BATCH : code;
+    if (failed > 0 && job->several && !broken)
+        return VIS_EXIT_BATCH;
+    return code == VIS_EXIT_DONE && gated ? VIS_EXIT_GATE : code;
 }
 
 static int run(const struct vis_command *self, int argc, char **argv)
@@ -322,7 +401,7 @@ static int run(const struct vis_command *self, int argc, char **argv)
         code = VIS_EXIT_DONE;
     } else {
         job.several = inputs.count > 1;
-        job.json = job.set.json || job.set.format == FORMAT_JSON;
+        job.json = job.set.json || job.set.format == VIS_READ_JSON;
         if (status == VISEME_OK)
             status = prepare(&job, &told, &err);
         if (status == VISEME_OK)
@@ -333,6 +412,8 @@ static int run(const struct vis_command *self, int argc, char **argv)
     viseme_model_close(job.model);
     free(job.model_path);
     free(job.cascade);
+    free(job.lm);
+    free(job.grammar);
     vis_args_free(self, &job.set, &inputs);
     return code;
 }

@@ -10,13 +10,13 @@ from conftest import PROGRAM, SMALL, strict
 
 
 def test_text(viseme, weights, faces, text):
-    result = viseme("read", "-m", weights, faces)
+    result = viseme("read", "-q", "-m", weights, faces)
     assert (result.code, result.out, result.err) == (0, text, "")
     assert text.count("\n") == 1 and len(text) > 1
 
 
 def test_json(viseme, weights, faces, text):
-    result = viseme("read", "-m", weights, faces, "--json")
+    result = viseme("read", "-q", "-m", weights, faces, "--json")
     assert result.code == 0 and result.err == ""
     found = result.json()
     assert found["schema"] == 1 and found["status"] == "ok" and found["input"] == faces
@@ -100,7 +100,7 @@ def test_unreadable(viseme, weights, cascade, tmp_path):
 
 def test_batch(viseme, weights, faces, walls, text):
     """An error does not stop the others, and the code says that some failed."""
-    result = viseme("read", "-m", weights, faces, "nothere.mp4", walls, faces)
+    result = viseme("read", "-q", "-m", weights, faces, "nothere.mp4", walls, faces)
     assert result.code == 9
     assert result.out == f"{faces}\t{text}" * 2
     assert result.err.count("\n") == 2 and "nothere.mp4" in result.err and walls in result.err
@@ -146,7 +146,7 @@ def test_output(viseme, weights, faces, text, tmp_path):
     assert viseme("read", "-m", weights, "nothere", "-o", out).code == 3
     assert out.read_text() == text
     viseme("read", "-m", weights, faces, "-o", "no/where.txt").error(1, "no/where.txt")
-    viseme("read", "-m", weights, faces, "-o", "/dev/full").error(1)
+    viseme("read", "-q", "-m", weights, faces, "-o", "/dev/full").error(1)
     viseme("read", "-m", weights, faces, "-o", tmp_path).error(1)
     assert set(os.listdir(tmp_path)) == before
     # Of a batch, what could be read is kept.

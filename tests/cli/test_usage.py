@@ -66,7 +66,7 @@ def test_version(viseme):
     (["read", "x", "-t", "257"], ["--threads must be from 0 to 256"]),
     (["read", "x", "--fps", "nan"], ["--fps wants a number"]),
     (["read", "x", "--fps", "0"], ["--fps must be from"]),
-    (["read", "x", "--format", "srt"], ["--format must be one of txt, json, not 'srt'"]),
+    (["read", "x", "--format", "doc"], ["--format must be one of txt, json, srt", "not 'doc'"]),
     (["read", "x", "--cpu", "sse"], ["--cpu must be one of c, avx2, avx512"]),
     (["read", "x", "--nbest", "3"], ["--nbest 3 needs --beam 3"]),
     (["read", "x", "--beam", "2", "--nbest", "3"], ["the beam is 2"]),
