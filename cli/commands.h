@@ -4,8 +4,11 @@
 
 #include "cli/args.h"
 
+/* All of them, NULL at the end. */
+extern const struct vis_command *const vis_commands[];
+
 extern const struct vis_command vis_cmd_read, vis_cmd_run, vis_cmd_face, vis_cmd_models,
-    vis_cmd_eval, vis_cmd_version;
+    vis_cmd_eval, vis_cmd_version, vis_cmd_completion;
 
 /* What an option sets where several commands share it; the positions are viseme_cpu - 1 and
  * viseme_gemm. */

@@ -14,9 +14,10 @@
 const char *const vis_cpu_choices[] = {"c", "avx2", "avx512", NULL};
 const char *const vis_gemm_choices[] = {"native", "blas", NULL};
 
-static const struct vis_command *const commands[] = {
-    &vis_cmd_read, &vis_cmd_face, &vis_cmd_eval, &vis_cmd_run, &vis_cmd_models, &vis_cmd_version};
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
+const struct vis_command *const vis_commands[] = {
+    &vis_cmd_read,   &vis_cmd_face,    &vis_cmd_eval,       &vis_cmd_run,
+    &vis_cmd_models, &vis_cmd_version, &vis_cmd_completion, NULL};
+enum { COMMANDS = sizeof vis_commands / sizeof vis_commands[0] - 1 };
 
 static void print_usage(FILE *to)
 {
@@ -24,7 +25,7 @@ static void print_usage(FILE *to)
           "Neural networks that read lips, on a plain CPU.\n\nCommands:\n",
           to);
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(to, "  %-10s %s\n", vis_commands[i]->name, vis_commands[i]->summary);
     fprintf(to,
             "  %-10s Print the help of a command\n\n"
             "'viseme COMMAND --help' lists a command's options; 'viseme --version' prints the\n"
@@ -36,14 +37,14 @@ static void print_usage(FILE *to)
 static const char *command_name(const void *unused, int i)
 {
     (void)unused;
-    return commands[i]->name;
+    return vis_commands[i]->name;
 }
 
 static const struct vis_command *find_command(const char *name)
 {
     for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
+        if (strcmp(vis_commands[i]->name, name) == 0)
+            return vis_commands[i];
     return NULL;
 }
 
