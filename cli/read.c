@@ -260,23 +260,29 @@ static viseme_status write_result(const struct job *job, struct reading *r, vise
     return status == VISEME_OK ? flush_result(job->to, err) : status;
 }
 
+/* What a reader needs beside the face cascade. */
+static viseme_reader_options decoding(const struct job *job)
+{
+    return (viseme_reader_options){.threads = job->set.threads,
+                                   .beam = job->set.beam,
+                                   .nbest = job->set.nbest,
+                                   .lm_arpa = job->lm,
+                                   .lm_bytes = job->lm_bytes,
+                                   .lm_weight = job->set.lm_weight,
+                                   .grammar = job->grammar,
+                                   .grammar_bytes = job->grammar_bytes,
+                                   .min_confidence = job->set.min_confidence};
+}
+
 /* *unsure: it was read, with less confidence than asked for. */
 static viseme_status read_one(const struct job *job, const char *path, int *unsure,
                               viseme_error *err)
 {
     struct reading r = {.path = path, .started = vis_clock_s()};
     const struct vis_frames_options frames_options = {.fps = job->set.fps};
-    const viseme_reader_options reader_options = {
-        .crop = {.cascade_xml = job->cascade, .cascade_bytes = job->cascade_bytes},
-        .threads = job->set.threads,
-        .beam = job->set.beam,
-        .nbest = job->set.nbest,
-        .lm_arpa = job->lm,
-        .lm_bytes = job->lm_bytes,
-        .lm_weight = job->set.lm_weight,
-        .grammar = job->grammar,
-        .grammar_bytes = job->grammar_bytes,
-        .min_confidence = job->set.min_confidence};
+    viseme_reader_options reader_options = decoding(job);
+    reader_options.crop.cascade_xml = job->cascade;
+    reader_options.crop.cascade_bytes = job->cascade_bytes;
     viseme_status status = vis_frames_open(&r.frames, path, &frames_options, err);
     if (status == VISEME_OK) {
         vis_frames_get_info(r.frames, &r.info);
@@ -328,6 +334,20 @@ static viseme_status check(const struct settings *set, int inputs, viseme_error 
     return VISEME_OK;
 }
 
+/* A language model or a grammar that cannot be used is said once, not for every input. */
+static viseme_status try_language(const struct job *job, viseme_error *err)
+{
+    viseme_reader *reader;
+    const viseme_reader_options reader_options = decoding(job);
+    if (!job->lm && !job->grammar)
+        return VISEME_OK;
+    viseme_status status = viseme_reader_open(&reader, job->model, &reader_options, err);
+    viseme_reader_close(reader);
+    if (status != VISEME_OK)
+        vis_name_error(err, job->lm ? job->set.lm : job->set.grammar);
+    return status;
+}
+
 /* Loads what all inputs need. A file that is not found has been reported already: *told is 1. */
 static viseme_status prepare(struct job *job, int *told, viseme_error *err)
 {
@@ -348,6 +368,9 @@ static viseme_status prepare(struct job *job, int *told, viseme_error *err)
         return status;
     *told = 0;
     status = viseme_model_open(&job->model, job->model_path, &model_options, err);
+    if (status != VISEME_OK)
+        return status;
+    status = try_language(job, err);
     if (status != VISEME_OK)
         return status;
     job->load_s = vis_clock_s() - before;
