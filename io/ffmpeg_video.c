@@ -5,16 +5,19 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libavutil/display.h>
 
 #include "base/error.h"
 #include "io/ffmpeg_input.h"
 #include "io/ffmpeg_scale.h"
 #include "io/frames_source.h"
+#include "io/orient.h"
 
 #define MAX_THREADS       4
 #define MAX_BAD_READS     64   /* failures in a row, before a damaged file is given up */
 #define MAX_GAP_SECONDS   10.0 /* a longer jump of the clock is looked at with suspicion */
 #define FALLBACK_INTERVAL 0.04
+#define SEEK_BEFORE       2.0 /* seconds: more than frames are ever reordered by */
 
 struct video {
     struct vis_ffinput input;
@@ -24,24 +27,38 @@ struct video {
     AVPacket *packet;
     AVFrame *frame;
     char *path;
+    struct vis_frames_options opts;
+    uint8_t *upright; /* [height width 3] the last picture as it was given out, when turned */
+    size_t upright_bytes;
     int waiting;     /* `frame` is decoded and not given out yet */
     int at_end;      /* the file is read to its end, the decoder is being emptied */
     int bad_reads;   /* failures in a row */
     int64_t decoded; /* frames so far */
-    int width, height;
+    struct vis_frames_info info;
     double frame_rate;
     double start; /* of the file by its own clock, in seconds */
-    double last;  /* time given out last */
+    double last;  /* time of the last frame decoded */
 };
+
+/* The file is as before it was opened. */
+static void close_stream(struct video *v)
+{
+    av_frame_free(&v->frame);
+    av_packet_free(&v->packet);
+    avcodec_free_context(&v->decoder);
+    vis_ffinput_close(&v->input);
+    v->stream = NULL;
+    v->waiting = v->at_end = v->bad_reads = 0;
+    v->decoded = 0;
+    v->last = 0;
+}
 
 static void close_video(void *self)
 {
     struct video *v = self;
     vis_ffscale_free(&v->scale);
-    av_frame_free(&v->frame);
-    av_packet_free(&v->packet);
-    avcodec_free_context(&v->decoder);
-    vis_ffinput_close(&v->input);
+    close_stream(v);
+    free(v->upright);
     free(v->path);
     free(v);
 }
@@ -60,13 +77,7 @@ static double stated_duration(const struct video *v)
 
 static void get_info(const void *self, struct vis_frames_info *info)
 {
-    const struct video *v = self;
-    *info = (struct vis_frames_info){.kind = "video",
-                                     .codec = avcodec_get_name(v->stream->codecpar->codec_id),
-                                     .width = v->width,
-                                     .height = v->height,
-                                     .frame_rate = v->frame_rate,
-                                     .duration_s = stated_duration(v)};
+    *info = ((const struct video *)self)->info;
 }
 
 /* ---- Choosing a stream ------------------------------------------------------------------- */
@@ -220,66 +231,196 @@ static double time_of(struct video *v, int first)
     return seconds > v->last ? seconds : v->last;
 }
 
+/* Notes the time of the frame just decoded, and drops it when it comes too early. */
+static void judge(struct video *v, int first)
+{
+    v->last = time_of(v, first);
+    if (v->last + VIS_FRAMES_SAME_TIME < v->opts.from_s) {
+        av_frame_unref(v->frame);
+        v->waiting = 0;
+    }
+}
+
+/* Decodes on to the first frame that is wanted, or to the end. */
+static viseme_status advance(struct video *v, viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+
+    while (!v->waiting) {
+        status = decode(v, err);
+        if (status != VISEME_OK || !v->waiting)
+            break;
+        judge(v, v->decoded == 1);
+        if (v->last > VIS_FRAMES_MAX_SECONDS)
+            return vis_fail(err, VISEME_ERR_LIMIT, "%s: is longer than the limit of %g hours",
+                            v->path, VIS_FRAMES_MAX_SECONDS / 3600);
+    }
+    return status;
+}
+
+/* ---- Pictures ---------------------------------------------------------------------------- */
+
+/* How v->frame lies. What the frame says counts more than what the file says. */
+static int orientation_of(const struct video *v, int *odd)
+{
+    const AVFrameSideData *side = av_frame_get_side_data(v->frame, AV_FRAME_DATA_DISPLAYMATRIX);
+    const uint8_t *bytes = side ? side->data : NULL;
+    size_t size = side ? side->size : 0;
+    int32_t matrix[9];
+
+    *odd = 0;
+    if (!bytes)
+        bytes = av_stream_get_side_data(v->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    if (!bytes || size < sizeof matrix || v->opts.as_stored)
+        return 0;
+    memcpy(matrix, bytes, sizeof matrix);
+    return vis_orient_from_matrix(matrix, odd);
+}
+
+static AVRational aspect_of(const struct video *v)
+{
+    return av_guess_sample_aspect_ratio(v->input.format, v->stream, v->frame);
+}
+
+static viseme_status turn(struct video *v, int orientation, viseme_image *image, viseme_error *err)
+{
+    size_t bytes = (size_t)image->width * (size_t)image->height * 3;
+
+    if (bytes > v->upright_bytes) {
+        free(v->upright);
+        v->upright_bytes = 0;
+        v->upright = malloc(bytes);
+        if (!v->upright)
+            return vis_fail_nomem(err, bytes);
+        v->upright_bytes = bytes;
+    }
+    vis_orient_apply(image, orientation, v->upright);
+    return VISEME_OK;
+}
+
 static viseme_status next_frame(void *self, viseme_image *image, double *seconds, viseme_error *err)
 {
     struct video *v = self;
-    viseme_status status;
+    int odd, orientation;
+    viseme_status status = advance(v, err);
 
-    if (!v->waiting) {
-        status = decode(v, err);
-        if (status != VISEME_OK || !v->waiting)
-            return status;
-    }
+    if (status != VISEME_OK || !v->waiting)
+        return status;
     v->waiting = 0;
-    v->last = time_of(v, v->decoded == 1);
-    if (v->last > VIS_FRAMES_MAX_SECONDS)
-        return vis_fail(err, VISEME_ERR_LIMIT, "%s: is longer than the limit of %g hours", v->path,
-                        VIS_FRAMES_MAX_SECONDS / 3600);
-    status = vis_ffscale_convert(&v->scale, v->frame, image, v->path, err);
+    orientation = orientation_of(v, &odd);
+    status = vis_ffscale_convert(&v->scale, v->frame, aspect_of(v), image, v->path, err);
+    if (status == VISEME_OK && orientation)
+        status = turn(v, orientation, image, err);
     av_frame_unref(v->frame);
     *seconds = v->last;
     return status;
 }
 
+/* What is known of the video once its first frame is decoded. */
+static void describe(struct video *v)
+{
+    struct vis_frames_info *info = &v->info;
+    int orientation = orientation_of(v, &info->turn_ignored);
+    int width, height;
+
+    info->kind = "video";
+    info->codec = avcodec_get_name(v->stream->codecpar->codec_id);
+    info->frame_rate = v->frame_rate;
+    info->duration_s = stated_duration(v);
+    vis_orient_describe(orientation, &info->turned, &info->mirrored);
+    info->interlaced = vis_ffscale_size(v->frame, aspect_of(v), &width, &height);
+    info->pixel_aspect = vis_ffscale_aspect(aspect_of(v));
+    info->width = orientation & VIS_ORIENT_TRANSPOSE ? height : width;
+    info->height = orientation & VIS_ORIENT_TRANSPOSE ? width : height;
+}
+
 static const struct vis_frames_ops video_ops = {get_info, next_frame, close_video};
 
-viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path, viseme_error *err)
-{
-    struct video *v = calloc(1, sizeof *v);
-    AVRational rate;
-    viseme_status status;
+/* ---- Opening ----------------------------------------------------------------------------- */
 
-    if (!v)
-        return vis_fail_nomem(err, sizeof *v);
-    v->input.fd = -1;
-    v->path = strdup(path);
-    if (!v->path) {
-        status = vis_fail_nomem(err, strlen(path) + 1);
-        goto fail;
-    }
-    status = vis_ffinput_open(&v->input, v->path, err);
+static viseme_status open_stream(struct video *v, viseme_error *err)
+{
+    AVRational rate;
+    viseme_status status = vis_ffinput_open(&v->input, v->path, err);
+
+    if (status == VISEME_OK)
+        status = choose_stream(v, err);
+    if (status == VISEME_OK)
+        status = open_decoder(v, err);
     if (status != VISEME_OK)
-        goto fail;
-    status = choose_stream(v, err);
-    if (status != VISEME_OK)
-        goto fail;
-    status = open_decoder(v, err);
-    if (status != VISEME_OK)
-        goto fail;
+        return status;
     rate = av_guess_frame_rate(v->input.format, v->stream, NULL);
     v->frame_rate = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
     v->start = v->input.format->start_time != AV_NOPTS_VALUE
                    ? (double)v->input.format->start_time / AV_TIME_BASE
                    : NAN;
-    status = decode(v, err);
+    return VISEME_OK;
+}
+
+/* Enters the stream at a point before opts.from_s. 0: there is none that can be trusted, and the
+ * stream must be opened anew. */
+static int seek(struct video *v)
+{
+    double unit = av_q2d(v->stream->time_base);
+    double target = v->opts.from_s - SEEK_BEFORE;
+
+    if (av_seek_frame(v->input.format, v->stream->index, (int64_t)((v->start + target) / unit),
+                      AVSEEK_FLAG_BACKWARD) < 0)
+        return 0;
+    avcodec_flush_buffers(v->decoder);
+    return decode(v, NULL) == VISEME_OK && v->waiting && v->frame->pts != AV_NOPTS_VALUE &&
+           (double)v->frame->pts * unit - v->start <= target + SEEK_BEFORE / 2;
+}
+
+/* Whether times in the file say where in it to look, and it is worth looking. */
+static int can_seek(const struct video *v)
+{
+    return v->opts.from_s > 2 * SEEK_BEFORE && !isnan(v->start) &&
+           !(v->input.format->iformat->flags & (AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS));
+}
+
+static viseme_status open_at(struct video *v, viseme_error *err)
+{
+    viseme_status status = open_stream(v, err);
+
+    if (status == VISEME_OK && can_seek(v) && !seek(v)) {
+        close_stream(v);
+        status = open_stream(v, err);
+    }
     if (status != VISEME_OK)
-        goto fail;
-    v->width = v->frame->width;
-    v->height = v->frame->height;
+        return status;
+    if (v->waiting) /* seek() has decoded one */
+        judge(v, 1);
+    status = advance(v, err);
+    if (status == VISEME_OK && !v->waiting)
+        status = vis_fail(err, VISEME_ERR_INPUT,
+                          "%s: its last frame is at %.3f s, before the start that was asked for "
+                          "(%.3f s)",
+                          v->path, v->last, v->opts.from_s);
+    return status;
+}
+
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
+                                    const struct vis_frames_options *opts, viseme_error *err)
+{
+    struct video *v = calloc(1, sizeof *v);
+    viseme_status status;
+
+    if (!v)
+        return vis_fail_nomem(err, sizeof *v);
+    v->input.fd = -1;
+    v->opts = *opts;
+    v->path = strdup(path);
+    if (!v->path)
+        status = vis_fail_nomem(err, strlen(path) + 1);
+    else
+        status = open_at(v, err);
+    if (status != VISEME_OK) {
+        close_video(v);
+        return status;
+    }
+    describe(v);
     frames->ops = &video_ops;
     frames->self = v;
     return VISEME_OK;
-fail:
-    close_video(v);
-    return status;
 }

@@ -1,6 +1,7 @@
 #include "io/frames.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,9 +17,11 @@
 static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
 
 #if !VIS_FFMPEG
-viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path, viseme_error *err)
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
+                                    const struct vis_frames_options *opts, viseme_error *err)
 {
     (void)frames;
+    (void)opts;
     return vis_fail(err, VISEME_ERR_INPUT,
                     "%s: this build of viseme reads PNG frames only, no video files; give a "
                     "folder of .png files, or build with FFmpeg",
@@ -27,8 +30,8 @@ viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
 #endif
 
 /* What a file is follows from its first bytes, never from its name. */
-static viseme_status open_file(struct vis_frames *frames, const char *path, double fps,
-                               viseme_error *err)
+static viseme_status open_file(struct vis_frames *frames, const char *path,
+                               const struct vis_frames_options *opts, viseme_error *err)
 {
     unsigned char head[sizeof png_signature];
     uint64_t size;
@@ -42,33 +45,40 @@ static viseme_status open_file(struct vis_frames *frames, const char *path, doub
     close(fd);
     if (size == 0)
         return vis_fail(err, VISEME_ERR_INPUT, "%s: is empty", path);
-    return is_png ? vis_frames_open_picture(frames, path, fps, err)
-                  : vis_frames_open_video(frames, path, err);
+    return is_png ? vis_frames_open_picture(frames, path, opts, err)
+                  : vis_frames_open_video(frames, path, opts, err);
 }
 
 viseme_status vis_frames_open(struct vis_frames **out, const char *path,
                               const struct vis_frames_options *opts, viseme_error *err)
 {
     struct vis_frames *frames = NULL;
-    double fps = opts && opts->fps != 0 ? opts->fps : DEFAULT_FPS;
+    struct vis_frames_options o = opts ? *opts : (struct vis_frames_options){0};
     struct stat st;
     viseme_status status;
 
     *out = NULL;
-    if (!(fps > 0 && fps <= MAX_FPS))
+    if (o.fps == 0)
+        o.fps = DEFAULT_FPS;
+    if (!(o.fps > 0 && o.fps <= MAX_FPS))
         return vis_fail(err, VISEME_ERR_ARGUMENT, "fps must be above 0 and at most %g", MAX_FPS);
+    if (!(o.from_s >= 0 && isfinite(o.from_s)) || !(o.to_s == 0 || o.to_s > o.from_s))
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "the part from %.3f s to %.3f s has no beginning or no length", o.from_s,
+                        o.to_s);
     if (*path == '\0')
         return vis_fail(err, VISEME_ERR_INPUT, "the name of the input is empty");
     frames = calloc(1, sizeof *frames);
     if (!frames)
         return vis_fail_nomem(err, sizeof *frames);
+    frames->to = o.to_s > 0 ? o.to_s : INFINITY;
     if (stat(path, &st) == 0)
-        status = S_ISDIR(st.st_mode) ? vis_frames_open_folder(frames, path, fps, err)
-                                     : open_file(frames, path, fps, err);
+        status = S_ISDIR(st.st_mode) ? vis_frames_open_folder(frames, path, &o, err)
+                                     : open_file(frames, path, &o, err);
     else if (errno == ENOENT && strpbrk(path, "*?["))
-        status = vis_frames_open_glob(frames, path, fps, err);
+        status = vis_frames_open_glob(frames, path, &o, err);
     else
-        status = open_file(frames, path, fps, err); /* which says what is wrong */
+        status = open_file(frames, path, &o, err); /* which says what is wrong */
     if (status != VISEME_OK) {
         free(frames);
         return status;
@@ -93,7 +103,15 @@ void vis_frames_get_info(const struct vis_frames *frames, struct vis_frames_info
 viseme_status vis_frames_next(struct vis_frames *frames, viseme_image *image, double *seconds,
                               viseme_error *err)
 {
+    viseme_status status = VISEME_OK;
+
     memset(image, 0, sizeof *image);
     *seconds = 0;
-    return frames->ops->next(frames->self, image, seconds, err);
+    if (!frames->ended)
+        status = frames->ops->next(frames->self, image, seconds, err);
+    if (status == VISEME_OK && image->data && *seconds + VIS_FRAMES_SAME_TIME >= frames->to) {
+        memset(image, 0, sizeof *image);
+        frames->ended = 1;
+    }
+    return status;
 }

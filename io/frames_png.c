@@ -14,7 +14,7 @@ struct pictures {
     char **paths;
     size_t count, capacity;
     size_t next; /* the picture to read */
-    double fps;
+    struct vis_frames_options opts;
     struct vis_picture picture; /* what was given out last, or waits to be */
     int waiting;                /* picture `next - 1` is read and not given out yet */
     int width, height;          /* of the first picture */
@@ -73,8 +73,9 @@ static void get_info(const void *self, struct vis_frames_info *info)
                                      .codec = "png",
                                      .width = p->width,
                                      .height = p->height,
-                                     .frame_rate = p->fps,
-                                     .duration_s = (double)p->count / p->fps};
+                                     .frame_rate = p->opts.fps,
+                                     .duration_s = (double)p->count / p->opts.fps,
+                                     .pixel_aspect = 1};
 }
 
 static viseme_status read_next(struct pictures *p, viseme_error *err)
@@ -106,7 +107,7 @@ static viseme_status next_picture(void *self, viseme_image *image, double *secon
                             .height = p->picture.height,
                             .stride = (ptrdiff_t)p->picture.width * 3,
                             .format = VISEME_BGR24};
-    *seconds = (double)(p->next - 1) / p->fps;
+    *seconds = (double)(p->next - 1) / p->opts.fps;
     return VISEME_OK;
 }
 
@@ -114,11 +115,11 @@ static const struct vis_frames_ops pictures_ops = {get_info, next_picture, close
 
 /* ---- Lists of names ---------------------------------------------------------------------- */
 
-static struct pictures *new_pictures(double fps, viseme_error *err)
+static struct pictures *new_pictures(const struct vis_frames_options *opts, viseme_error *err)
 {
     struct pictures *p = calloc(1, sizeof *p);
     if (p)
-        p->fps = fps;
+        p->opts = *opts;
     else
         vis_fail_nomem(err, sizeof *p);
     return p;
@@ -166,13 +167,22 @@ static viseme_status start(struct vis_frames *frames, struct pictures *p, const 
         status = vis_fail(err, VISEME_ERR_INPUT, "%s: there are no .png files", name);
         goto fail;
     }
-    if ((double)p->count / p->fps > VIS_FRAMES_MAX_SECONDS) {
+    if ((double)p->count / p->opts.fps > VIS_FRAMES_MAX_SECONDS) {
         status = vis_fail(err, VISEME_ERR_LIMIT,
                           "%s: %zu pictures at %g a second are longer than the limit of %g hours",
-                          name, p->count, p->fps, VIS_FRAMES_MAX_SECONDS / 3600);
+                          name, p->count, p->opts.fps, VIS_FRAMES_MAX_SECONDS / 3600);
         goto fail;
     }
     qsort(p->paths, p->count, sizeof *p->paths, compare_paths);
+    while (p->next < p->count &&
+           (double)p->next / p->opts.fps + VIS_FRAMES_SAME_TIME < p->opts.from_s)
+        p->next++;
+    if (p->next == p->count) {
+        status = vis_fail(err, VISEME_ERR_INPUT,
+                          "%s: ends at %.3f s, before the start that was asked for (%.3f s)", name,
+                          (double)p->count / p->opts.fps, p->opts.from_s);
+        goto fail;
+    }
     status = read_next(p, err);
     if (status != VISEME_OK)
         goto fail;
@@ -187,10 +197,10 @@ fail:
     return status;
 }
 
-viseme_status vis_frames_open_picture(struct vis_frames *frames, const char *path, double fps,
-                                      viseme_error *err)
+viseme_status vis_frames_open_picture(struct vis_frames *frames, const char *path,
+                                      const struct vis_frames_options *opts, viseme_error *err)
 {
-    struct pictures *p = new_pictures(fps, err);
+    struct pictures *p = new_pictures(opts, err);
     viseme_status status;
 
     if (!p)
@@ -202,10 +212,10 @@ viseme_status vis_frames_open_picture(struct vis_frames *frames, const char *pat
     return status;
 }
 
-viseme_status vis_frames_open_folder(struct vis_frames *frames, const char *path, double fps,
-                                     viseme_error *err)
+viseme_status vis_frames_open_folder(struct vis_frames *frames, const char *path,
+                                     const struct vis_frames_options *opts, viseme_error *err)
 {
-    struct pictures *p = new_pictures(fps, err);
+    struct pictures *p = new_pictures(opts, err);
     struct dirent *entry;
     viseme_status status = VISEME_OK;
     DIR *dir;
@@ -232,10 +242,10 @@ fail:
     return status;
 }
 
-viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *pattern, double fps,
-                                   viseme_error *err)
+viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *pattern,
+                                   const struct vis_frames_options *opts, viseme_error *err)
 {
-    struct pictures *p = new_pictures(fps, err);
+    struct pictures *p = new_pictures(opts, err);
     glob_t found = {0};
     viseme_status status = VISEME_OK;
     int result;

@@ -16,20 +16,27 @@ struct vis_frames_ops {
 struct vis_frames {
     const struct vis_frames_ops *ops;
     void *self;
+    double to; /* seconds; INFINITY: to the end */
+    int ended; /* a frame at or after `to` has been seen */
 };
 
-/* Each opens its kind, fills *frames and reads as far as the first picture.
+/* Each opens its kind, fills frames->ops and ->self and reads as far as the first picture from
+ * opts->from_s on; opts->to_s is not theirs to see to. The options are complete and checked.
  * Status as vis_frames_open(). */
 
 /* PNG pictures: one file; those of a folder; those that a glob pattern names. */
-viseme_status vis_frames_open_picture(struct vis_frames *frames, const char *path, double fps,
-                                      viseme_error *err);
-viseme_status vis_frames_open_folder(struct vis_frames *frames, const char *path, double fps,
-                                     viseme_error *err);
-viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *pattern, double fps,
-                                   viseme_error *err);
+viseme_status vis_frames_open_picture(struct vis_frames *frames, const char *path,
+                                      const struct vis_frames_options *opts, viseme_error *err);
+viseme_status vis_frames_open_folder(struct vis_frames *frames, const char *path,
+                                     const struct vis_frames_options *opts, viseme_error *err);
+viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *pattern,
+                                   const struct vis_frames_options *opts, viseme_error *err);
 /* A video file, through the FFmpeg libraries. */
-viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path, viseme_error *err);
+viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
+                                    const struct vis_frames_options *opts, viseme_error *err);
+
+/* Times that differ by less are the same: they were rounded on their way here. */
+#define VIS_FRAMES_SAME_TIME 1e-6
 
 /* The order people mean when they number files: frame2 before frame10. Runs of digits compare as
  * numbers, everything else byte by byte; names that differ only in leading zeros as strcmp(). */
