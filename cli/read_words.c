@@ -16,7 +16,7 @@ void vis_read_write(FILE *to, int format, const viseme_reader *reader, const cha
     struct vis_transcript t = {.input = input, .every_word = every_word};
     viseme_reader_stats stats;
     viseme_reader_get_stats(reader, &stats);
-    t.duration_s = stats.duration_s;
+    t.duration_s = stats.start_s + stats.duration_s;
     t.words = viseme_reader_words(reader, 0, &t.count);
     if (format == VIS_READ_SRT)
         vis_write_srt(to, &t);

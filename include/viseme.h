@@ -265,7 +265,7 @@ typedef struct viseme_crop {
     const uint8_t *bgr; /**< [H W 3] bytes, B G R; lives until the next call on the cropper */
     int width, height;
     int64_t index;    /**< 0, 1, 2 ... */
-    double time_s;    /**< index / rate, from the first frame */
+    double time_s;    /**< the time of the first frame, and index / rate */
     int held;         /**< 1: the frame at this time has no face, the nearest crop is repeated */
     viseme_face face; /**< where it came from; of the repeated crop when held */
 } viseme_crop;
@@ -327,6 +327,10 @@ typedef struct viseme_reader_options {
                               NULL: none. Not kept after the call */
     size_t grammar_bytes;
     double min_confidence; /**< a clip below it is out of domain; 0: the model's, else 0.8 */
+    /** NULL, or who is shown every crop that is cut from the frames, in order, before the network
+     *  reads it; it may not call the reader. */
+    void (*on_crop)(void *user, const viseme_crop *crop);
+    void *user; /**< passed to on_crop */
 } viseme_reader_options;
 
 /** One reading of the whole clip. */
@@ -345,7 +349,8 @@ typedef struct viseme_hypothesis {
 /** One word of a reading. */
 typedef struct viseme_word {
     const char *text;      /**< UTF-8 */
-    double start_s, end_s; /**< from the first frame that shows it to the end of the last one */
+    double start_s, end_s; /**< from the first frame that shows it to the end of the last one, by
+                                the times of the frames pushed */
     double confidence;     /**< 0 to 1: as of a reading, over the word's frames */
 } viseme_word;
 
@@ -354,6 +359,7 @@ typedef struct viseme_reader_stats {
     int64_t frames;        /**< frames pushed */
     int64_t crops;         /**< crops read */
     int64_t crops_held;    /**< of these, repeated for want of a face */
+    double start_s;        /**< the time of the first frame; 0 for crops */
     double duration_s;     /**< crops / rate */
     double face_seconds;   /**< time spent finding and cropping faces */
     double net_seconds;    /**< time spent in the network */

@@ -15,7 +15,7 @@
 struct vis_transcript {
     const viseme_word *words; /* [count] in the order of time */
     size_t count;
-    double duration_s; /* of the video */
+    double duration_s; /* when the video ends */
     const char *input; /* its path: its stem is the id in CTM and TRN */
     int every_word;    /* SRT, VTT: a cue for each word */
 };

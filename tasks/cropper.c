@@ -223,7 +223,7 @@ int viseme_cropper_next(viseme_cropper *c, viseme_crop *crop)
                           .width = CROP_WIDTH,
                           .height = CROP_HEIGHT,
                           .index = c->next_index,
-                          .time_s = (double)c->next_index / c->rate,
+                          .time_s = c->start_s + (double)c->next_index / c->rate,
                           .held = held,
                           .face = face_of(c, &v->face)};
     c->next_index++;

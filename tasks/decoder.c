@@ -80,9 +80,14 @@ void vis_decoder_close(struct vis_decoder *d)
     free(d);
 }
 
+/* When rows are. */
+struct timing {
+    double start_s, rate;
+};
+
 /* Aligns the labelling and hands its words over to *list. */
 static viseme_status find_words(const struct vis_decoder *d, const float *logp, int rows,
-                                double rate, const struct vis_ctc_hypothesis *found,
+                                const struct timing *timing, const struct vis_ctc_hypothesis *found,
                                 viseme_hypothesis *best, viseme_word **list, size_t *count,
                                 viseme_error *err)
 {
@@ -102,7 +107,8 @@ static viseme_status find_words(const struct vis_decoder *d, const float *logp, 
         for (int i = 0; i < words.count; i++) {
             struct vis_ctc_word *w = &words.items[i];
             (*list)[i] =
-                (viseme_word){w->text, w->first / rate, (w->last + 1) / rate, w->confidence};
+                (viseme_word){w->text, timing->start_s + w->first / timing->rate,
+                              timing->start_s + (w->last + 1) / timing->rate, w->confidence};
             w->text = NULL; /* the list's now */
         }
         *count = (size_t)words.count;
@@ -113,9 +119,9 @@ static viseme_status find_words(const struct vis_decoder *d, const float *logp, 
     return status;
 }
 
-static viseme_status keep_all(const struct vis_decoder *d, const float *logp, int rows, double rate,
-                              const struct vis_ctc_result *found, struct vis_decoded *out,
-                              viseme_error *err)
+static viseme_status keep_all(const struct vis_decoder *d, const float *logp, int rows,
+                              const struct timing *timing, const struct vis_ctc_result *found,
+                              struct vis_decoded *out, viseme_error *err)
 {
     size_t n = (size_t)found->count + 1;
     viseme_status status = VISEME_OK;
@@ -133,15 +139,15 @@ static viseme_status keep_all(const struct vis_decoder *d, const float *logp, in
             break;
         size_t at = out->count++;
         out->best[at] = (viseme_hypothesis){text, h->log_probability, h->score, 0};
-        status = find_words(d, logp, rows, rate, h, &out->best[at], &out->words[at],
+        status = find_words(d, logp, rows, timing, h, &out->best[at], &out->words[at],
                             &out->word_count[at], err);
     }
     return status;
 }
 
 viseme_status vis_decoder_run(const struct vis_decoder *d, const struct vis_kernels *kernels,
-                              const float *logits, int rows, double rate, struct vis_decoded *out,
-                              viseme_error *err)
+                              const float *logits, int rows, double start_s, double rate,
+                              struct vis_decoded *out, viseme_error *err)
 {
     struct vis_ctc_result found = {0};
     viseme_status status = VISEME_OK;
@@ -160,7 +166,7 @@ viseme_status vis_decoder_run(const struct vis_decoder *d, const struct vis_kern
     else
         status = vis_ctc_greedy(&found, logp, rows, d->classes, d->blank, err);
     if (status == VISEME_OK)
-        status = keep_all(d, logp, rows, rate, &found, out, err);
+        status = keep_all(d, logp, rows, &(struct timing){start_s, rate}, &found, out, err);
     if (status != VISEME_OK)
         vis_decoded_free(out);
     vis_ctc_free(&found);

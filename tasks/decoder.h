@@ -24,12 +24,12 @@ viseme_status vis_decoder_open(struct vis_decoder **out, const viseme_reader_opt
                                const char *const *vocab, int classes, int blank, viseme_error *err);
 void vis_decoder_close(struct vis_decoder *decoder);
 
-/* logits [T C] before softmax, `rate` rows a second. Free *out with vis_decoded_free().
- * Errors: VISEME_ERR_INPUT (logits that are not numbers, no sentence of the grammar is that
- * short), VISEME_ERR_LIMIT, VISEME_ERR_NOMEM. */
+/* logits [T C] before softmax, `rate` rows a second, the first one at `start_s`. Free *out with
+ * vis_decoded_free(). Errors: VISEME_ERR_INPUT (logits that are not numbers, no sentence of the
+ * grammar is that short), VISEME_ERR_LIMIT, VISEME_ERR_NOMEM. */
 viseme_status vis_decoder_run(const struct vis_decoder *decoder, const struct vis_kernels *kernels,
-                              const float *logits, int rows, double rate, struct vis_decoded *out,
-                              viseme_error *err);
+                              const float *logits, int rows, double start_s, double rate,
+                              struct vis_decoded *out, viseme_error *err);
 void vis_decoded_free(struct vis_decoded *decoded);
 
 #endif

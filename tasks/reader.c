@@ -43,6 +43,8 @@ struct viseme_reader {
     int64_t logit_rows, logit_room;
     struct vis_decoded decoded;
     viseme_reader_stats stats;
+    void (*on_crop)(void *user, const viseme_crop *crop);
+    void *user;
 };
 
 static double now(void)
@@ -123,6 +125,8 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
         return vis_fail_nomem(err, sizeof *r);
     r->model = model;
     r->stats.min_confidence = opts->min_confidence;
+    r->on_crop = opts->on_crop;
+    r->user = opts->user;
     r->rate = opts->crop.rate;
     viseme_session_options session = {.threads = opts->threads};
     viseme_crop_options crop = opts->crop;
@@ -267,6 +271,8 @@ static viseme_status take_crops(viseme_reader *r, viseme_error *err)
         viseme_image image = {crop.bgr, crop.width, crop.height, 3 * (ptrdiff_t)crop.width,
                               VISEME_BGR24};
         r->stats.crops_held += crop.held;
+        if (r->on_crop)
+            r->on_crop(r->user, &crop);
         status = add_crop(r, &image, err);
     }
     return status;
@@ -290,7 +296,8 @@ viseme_status viseme_reader_push(viseme_reader *r, const viseme_image *frame, do
     r->stats.face_seconds += now() - start;
     if (status != VISEME_OK)
         return status;
-    r->stats.frames++;
+    if (r->stats.frames++ == 0)
+        r->stats.start_s = seconds;
     return take_crops(r, err);
 }
 
@@ -314,8 +321,9 @@ viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop
 
 static viseme_status decode(viseme_reader *r, viseme_error *err)
 {
-    viseme_status status = vis_decoder_run(r->decoder, vis_model_kernels(r->model), r->logits,
-                                           (int)r->logit_rows, r->rate, &r->decoded, err);
+    viseme_status status =
+        vis_decoder_run(r->decoder, vis_model_kernels(r->model), r->logits, (int)r->logit_rows,
+                        r->stats.start_s, r->rate, &r->decoded, err);
     if (status == VISEME_OK && r->decoded.count > 0)
         r->stats.out_of_domain = r->decoded.best[0].confidence < r->stats.min_confidence;
     return status;
