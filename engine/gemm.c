@@ -6,22 +6,32 @@
 #include "engine/gemm_blas.h"
 #include "engine/memory.h"
 
+/* A copy of n floats with zeros behind them (vis_memory_alloc() gives zeros); NULL of NULL. */
+static float *padded_copy(const float *src, int n, int padded)
+{
+    float *dst = src ? vis_memory_alloc((size_t)padded * sizeof *dst) : NULL;
+    if (dst)
+        memcpy(dst, src, (size_t)n * sizeof *dst);
+    return dst;
+}
+
 viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
                             viseme_gemm provider, const float *src, const float *bias,
-                            const int32_t *k_index, int k, int n, viseme_error *err)
+                            const float *slope, const int32_t *k_index, int k, int n,
+                            viseme_error *err)
 {
     const struct vis_gemm *g = &kernels->gemm_f32;
     int nr = provider == VISEME_GEMM_NATIVE ? g->nr : 1;
     int padded = (n + nr - 1) / nr * nr;
     size_t b_bytes = (size_t)padded * (size_t)k * sizeof(float);
-    size_t bias_bytes = bias ? (size_t)padded * sizeof(float) : 0;
-    *out = (struct vis_gemm_weights){
-        .provider = provider, .k = k, .n = n, .nr = nr, .bytes = b_bytes + bias_bytes};
+    *out = (struct vis_gemm_weights){.provider = provider, .k = k, .n = n, .nr = nr};
+    out->bytes = b_bytes + (size_t)padded * sizeof(float) * ((bias != NULL) + (slope != NULL));
     out->b = vis_memory_alloc(b_bytes);
-    out->bias = bias ? vis_memory_alloc(bias_bytes) : NULL;
-    if (!out->b || (bias && !out->bias)) {
+    out->bias = padded_copy(bias, n, padded);
+    out->slope = padded_copy(slope, n, padded);
+    if (!out->b || (bias && !out->bias) || (slope && !out->slope)) {
         vis_gemm_weights_free(out);
-        return vis_fail_nomem(err, b_bytes + bias_bytes);
+        return vis_fail_nomem(err, out->bytes);
     }
     if (provider == VISEME_GEMM_NATIVE)
         for (int n0 = 0; n0 < n; n0 += nr)
@@ -31,10 +41,6 @@ viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kerne
             for (int i = 0; i < k; i++)
                 out->b[(size_t)j * (size_t)k + (size_t)i] =
                     src[(size_t)j * (size_t)k + (size_t)k_index[i]];
-    if (bias) {
-        memset(out->bias, 0, bias_bytes);
-        memcpy(out->bias, bias, (size_t)n * sizeof(float));
-    }
     return VISEME_OK;
 }
 
@@ -42,6 +48,7 @@ void vis_gemm_weights_free(struct vis_gemm_weights *w)
 {
     vis_memory_free(w->b);
     vis_memory_free(w->bias);
+    vis_memory_free(w->slope);
     *w = (struct vis_gemm_weights){0};
 }
 
@@ -53,28 +60,40 @@ static int rows_of(const struct vis_gemm_job *job)
     return m;
 }
 
-/* Pointers of rows first .. first+count-1. */
-void vis_gemm_row_pointers(const struct vis_gemm_job *job, int first, int count, const float **a,
-                           float **c, const float **residual)
+/* Along the last axis rows are one step apart. */
+void vis_gemm_row_offsets(const struct vis_gemm_job *job, int first, int count, ptrdiff_t *a,
+                          ptrdiff_t *c, ptrdiff_t *residual)
 {
+    enum { LAST = VIS_GEMM_AXES - 1 };
     int index[VIS_GEMM_AXES], rest = first;
-    for (int i = VIS_GEMM_AXES - 1; i >= 0; i--) {
-        index[i] = rest % job->dim[i];
-        rest /= job->dim[i];
+    for (int i = LAST; i >= 0; i--) {
+        int outer = rest < job->dim[i] ? 0 : rest / job->dim[i];
+        index[i] = rest - outer * job->dim[i];
+        rest = outer;
     }
-    for (int r = 0; r < count; r++) {
+    for (int r = 0; r < count;) {
         ptrdiff_t a_at = 0, c_at = 0, residual_at = 0;
         for (int i = 0; i < VIS_GEMM_AXES; i++) {
             a_at += index[i] * job->a_step[i];
             c_at += index[i] * job->c_step[i];
             residual_at += index[i] * job->residual_step[i];
         }
-        a[r] = job->a + a_at;
-        c[r] = job->c + c_at;
-        if (job->residual)
-            residual[r] = job->residual + residual_at;
-        for (int i = VIS_GEMM_AXES - 1; i >= 0 && ++index[i] == job->dim[i]; i--)
+        int end = r + job->dim[LAST] - index[LAST];
+        if (end > count)
+            end = count;
+        index[LAST] += end - r;
+        for (; r < end; r++) {
+            a[r] = a_at;
+            c[r] = c_at;
+            residual[r] = residual_at;
+            a_at += job->a_step[LAST];
+            c_at += job->c_step[LAST];
+            residual_at += job->residual_step[LAST];
+        }
+        for (int i = LAST; i > 0 && index[i] == job->dim[i]; i--) {
             index[i] = 0;
+            index[i - 1]++;
+        }
     }
 }
 
@@ -93,13 +112,20 @@ struct split {
  * rows that stays in L2 instead. */
 enum { L2_WEIGHTS = 768 << 10, L2_ROWS = 512 << 10, SMALL_BLOCK = 8, STREAM_TILES = 6 };
 
+static void count_tiles(struct split *s)
+{
+    const struct vis_gemm *g = &s->kernels->gemm_f32;
+    int n = s->job->weights->n, mr = n <= g->nr / 2 ? g->narrow_mr : g->mr;
+    s->tiles = (s->m + mr - 1) / mr;
+    s->panels = (n + g->nr - 1) / g->nr;
+}
+
 static void choose_split(struct split *s, int threads)
 {
     const struct vis_gemm_job *job = s->job;
     const struct vis_gemm *g = &s->kernels->gemm_f32;
     s->m = rows_of(job);
-    s->tiles = (s->m + g->mr - 1) / g->mr;
-    s->panels = (job->weights->n + g->nr - 1) / g->nr;
+    count_tiles(s);
     size_t weight_bytes = (size_t)s->panels * (size_t)g->nr * (size_t)job->weights->k * 4;
     s->panels_outer = weight_bytes > L2_WEIGHTS;
     int per_block = SMALL_BLOCK;
@@ -122,49 +148,34 @@ static int part(int total, int parts, int i) /* where part i of an even split be
     return (int)((int64_t)total * i / parts);
 }
 
-struct tile_rows {
-    const float *a[VIS_GEMM_MAX_MR];
-    float *c[VIS_GEMM_MAX_MR];
-    const float *residual[VIS_GEMM_MAX_MR];
-    int count;
-};
-
-/* Rows are split evenly over the tiles (75 = 13 + 13 + 13 + 12 + 12 + 12, not 5 x 14 + 5): short
- * tiles have too few multiply-add chains in flight. */
-static void find_rows(const struct split *s, int tile, struct tile_rows *rows)
-{
-    int first = part(s->m, s->tiles, tile);
-    rows->count = part(s->m, s->tiles, tile + 1) - first;
-    vis_gemm_row_pointers(s->job, first, rows->count, rows->a, rows->c, rows->residual);
-}
-
-/* prefetch_tiles: over how many tiles the next panel's prefetch is spread; 0: no prefetch. */
-static void run_tile(const struct split *s, const struct tile_rows *rows, int panel,
-                     int prefetch_tiles, int prefetch_index)
+/* One tile of rows from the offsets of its first row on. prefetch_tiles: over how many tiles the
+ * next panel's prefetch is spread; 0: no prefetch. */
+static void run_tile(const struct split *s, const struct vis_gemm_rows *rows, int first, int count,
+                     int panel, int prefetch_tiles, int prefetch_index)
 {
     const struct vis_gemm_job *job = s->job;
     const struct vis_gemm_weights *w = job->weights;
     const struct vis_gemm *g = &s->kernels->gemm_f32;
     int column = panel * g->nr;
-    float *c[VIS_GEMM_MAX_MR];
-    const float *residual[VIS_GEMM_MAX_MR];
-    for (int i = 0; i < rows->count; i++) {
-        c[i] = rows->c[i] + column;
-        if (job->residual)
-            residual[i] = rows->residual[i] + column;
-    }
+    int n = w->n - column < g->nr ? w->n - column : g->nr;
+    int residual_n = job->residual_n - column < n ? job->residual_n - column : n;
     struct vis_gemm_tile tile = {
-        .m = rows->count,
-        .n = w->n - column < g->nr ? w->n - column : g->nr,
+        .m = count,
+        .n = n,
         .taps = job->taps,
         .kc = job->kc,
         .tap_offset = job->tap_offset,
-        .a = rows->a,
+        .a = job->a,
+        .a_offset = rows->a + first,
         .b = w->b + (size_t)column * (size_t)w->k,
         .bias = w->bias ? w->bias + column : NULL,
-        .c = c,
-        .residual = job->residual ? residual : NULL,
+        .c = job->c + column,
+        .c_offset = rows->c + first,
+        .residual = job->residual && residual_n > 0 ? job->residual + column : NULL,
+        .residual_offset = rows->residual + first,
+        .residual_n = residual_n,
         .act = job->act,
+        .slope = w->slope ? w->slope + column : NULL,
     };
     if (prefetch_tiles > 0 && panel + 1 < s->panels) {
         int step = (g->nr * 4 + prefetch_tiles - 1) / prefetch_tiles;
@@ -175,6 +186,15 @@ static void run_tile(const struct split *s, const struct tile_rows *rows, int pa
     g->tile(&tile);
 }
 
+/* Rows are split evenly over the tiles (75 = 13 + 13 + 13 + 12 + 12 + 12, not 5 x 14 + 5): short
+ * tiles have too few multiply-add chains in flight. */
+static int find_rows(const struct split *s, int tile, ptrdiff_t offset[3][VIS_GEMM_MAX_MR])
+{
+    int first = part(s->m, s->tiles, tile), count = part(s->m, s->tiles, tile + 1) - first;
+    vis_gemm_row_offsets(s->job, first, count, offset[0], offset[1], offset[2]);
+    return count;
+}
+
 static void native_task(void *context, int task, int thread)
 {
     const struct split *s = context;
@@ -182,19 +202,32 @@ static void native_task(void *context, int task, int thread)
     int block = task / s->groups, group = task % s->groups;
     int tile0 = part(s->tiles, s->blocks, block), tile1 = part(s->tiles, s->blocks, block + 1);
     int panel0 = part(s->panels, s->groups, group), panel1 = part(s->panels, s->groups, group + 1);
-    struct tile_rows rows;
+    ptrdiff_t offset[3][VIS_GEMM_MAX_MR];
+    const struct vis_gemm_rows rows = {offset[0], offset[1], offset[2]};
     if (s->panels_outer) {
         for (int panel = panel0; panel < panel1; panel++)
             for (int tile = tile0; tile < tile1; tile++) {
-                find_rows(s, tile, &rows);
-                run_tile(s, &rows, panel, tile1 - tile0, tile - tile0);
+                int count = find_rows(s, tile, offset);
+                run_tile(s, &rows, 0, count, panel, tile1 - tile0, tile - tile0);
             }
     } else {
         for (int tile = tile0; tile < tile1; tile++) {
-            find_rows(s, tile, &rows);
+            int count = find_rows(s, tile, offset);
             for (int panel = panel0; panel < panel1; panel++)
-                run_tile(s, &rows, panel, 0, 0);
+                run_tile(s, &rows, 0, count, panel, 0, 0);
         }
+    }
+}
+
+void vis_gemm_run_rows(const struct vis_kernels *kernels, const struct vis_gemm_job *job,
+                       const struct vis_gemm_rows *rows, int count)
+{
+    struct split s = {.kernels = kernels, .job = job, .m = count};
+    count_tiles(&s);
+    for (int tile = 0; tile < s.tiles; tile++) {
+        int first = part(count, s.tiles, tile), end = part(count, s.tiles, tile + 1);
+        for (int panel = 0; panel < s.panels; panel++)
+            run_tile(&s, rows, first, end - first, panel, 0, 0);
     }
 }
 

@@ -9,18 +9,21 @@
 /* Weights of one layer, packed for one provider. */
 struct vis_gemm_weights {
     viseme_gemm provider;
-    int k, n;    /* B is [K N] */
-    int nr;      /* columns of a panel; native only */
-    float *b;    /* native: panels [ceil(N / nr)][K][nr]; BLAS: [N K] */
-    float *bias; /* [N rounded up to nr], zeros beyond N; NULL: none */
+    int k, n;     /* B is [K N] */
+    int nr;       /* columns of a panel; native only */
+    float *b;     /* native: panels [ceil(N / nr)][K][nr]; BLAS: [N K] */
+    float *bias;  /* [N rounded up to nr], zeros beyond N; NULL: none */
+    float *slope; /* likewise, of PReLU */
     size_t bytes;
 };
 
-/* Packs src[n * k + k_index[i]] as element (i, n) of B; bias [n] or NULL.
+/* Packs src[n * k + k_index[i]] as element (i, n) of B; bias and
+ * slope [n] or NULL.
  * Free with vis_gemm_weights_free(). Errors: VISEME_ERR_NOMEM. */
 viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
                             viseme_gemm provider, const float *src, const float *bias,
-                            const int32_t *k_index, int k, int n, viseme_error *err);
+                            const float *slope, const int32_t *k_index, int k, int n,
+                            viseme_error *err);
 void vis_gemm_weights_free(struct vis_gemm_weights *weights);
 
 /* Row r of A, C and the residual, r < m, is found by splitting r over dim (the last fastest):
@@ -37,7 +40,8 @@ struct vis_gemm_job {
     ptrdiff_t c_step[VIS_GEMM_AXES];
     const float *residual; /* NULL: none */
     ptrdiff_t residual_step[VIS_GEMM_AXES];
-    int taps, kc; /* K = taps * kc, see struct vis_gemm_tile */
+    int residual_n; /* its columns; to the others nothing is added */
+    int taps, kc;   /* K = taps * kc, see struct vis_gemm_tile */
     const ptrdiff_t *tap_offset;
     size_t a_floats; /* distinct floats of A that all rows together read: for cache blocking */
     enum vis_act act;
@@ -55,6 +59,19 @@ size_t vis_gemm_scratch_floats(viseme_gemm provider, int m, int k, int n, int th
  * scratch: vis_gemm_scratch_floats(), 64-byte aligned. */
 void vis_gemm_run(const struct vis_kernels *kernels, const struct vis_gemm_job *job,
                   struct vis_threads *threads, float *scratch);
+
+/* Where rows begin, in floats from the job's a, c and residual; residual is read only if there is
+ * one. */
+struct vis_gemm_rows {
+    const ptrdiff_t *a, *c, *residual;
+};
+/* Finds them for rows first .. first+count-1. */
+void vis_gemm_row_offsets(const struct vis_gemm_job *job, int first, int count, ptrdiff_t *a,
+                          ptrdiff_t *c, ptrdiff_t *residual);
+/* The same as vis_gemm_run() with native weights for these rows, on the calling thread: for nodes
+ * that split their work themselves and keep the offsets. */
+void vis_gemm_run_rows(const struct vis_kernels *kernels, const struct vis_gemm_job *job,
+                       const struct vis_gemm_rows *rows, int count);
 
 /* 1 when this build has OpenBLAS. */
 int vis_gemm_has_blas(void);

@@ -38,21 +38,20 @@ struct blas_run {
     float *scratch;
 };
 
-enum { GROUP = 16 }; /* row pointers found at a time */
+enum { GROUP = 16 }; /* rows found at a time */
 
 static void gather(const struct blas_run *r, int first, int count, float *dst)
 {
     const struct vis_gemm_job *job = r->job;
-    const float *a[GROUP], *residual[GROUP];
-    float *c[GROUP];
+    ptrdiff_t a[GROUP], c[GROUP], residual[GROUP];
     size_t k = (size_t)job->weights->k, kc = (size_t)job->kc;
     for (int i = 0; i < count; i += GROUP) {
         int n = count - i < GROUP ? count - i : GROUP;
-        vis_gemm_row_pointers(job, first + i, n, a, c, residual);
+        vis_gemm_row_offsets(job, first + i, n, a, c, residual);
         for (int j = 0; j < n; j++)
             for (int tap = 0; tap < job->taps; tap++)
-                memcpy(dst + (size_t)(i + j) * k + (size_t)tap * kc, a[j] + job->tap_offset[tap],
-                       kc * sizeof(float));
+                memcpy(dst + (size_t)(i + j) * k + (size_t)tap * kc,
+                       job->a + a[j] + job->tap_offset[tap], kc * sizeof(float));
     }
 }
 
@@ -68,15 +67,20 @@ static void block_task(void *context, int task, int thread)
     gather(r, first, count, a_block);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, w->n, w->k, 1.0f, a_block, w->k,
                 w->b, w->k, 0.0f, c_block, w->n);
-    const float *a[GROUP], *residual[GROUP];
-    float *c[GROUP];
+    ptrdiff_t a[GROUP], c[GROUP], residual[GROUP];
     for (int i = 0; i < count; i += GROUP) {
         int n = count - i < GROUP ? count - i : GROUP;
-        vis_gemm_row_pointers(job, first + i, n, a, c, residual);
+        vis_gemm_row_offsets(job, first + i, n, a, c, residual);
         for (int j = 0; j < n; j++) {
-            memcpy(c[j], c_block + (size_t)(i + j) * (size_t)w->n, (size_t)w->n * sizeof(float));
-            r->kernels->epilogue_f32(c[j], w->bias, job->residual ? residual[j] : NULL, w->n,
-                                     job->act);
+            float *row = job->c + c[j];
+            memcpy(row, c_block + (size_t)(i + j) * (size_t)w->n, (size_t)w->n * sizeof(float));
+            const struct vis_epilogue ends = {
+                .bias = w->bias,
+                .slope = w->slope,
+                .residual = job->residual ? job->residual + residual[j] : NULL,
+                .residual_n = job->residual_n,
+                .act = job->act};
+            r->kernels->epilogue_f32(row, w->n, &ends);
         }
     }
 }

@@ -9,8 +9,4 @@ size_t vis_gemm_blas_scratch_floats(int m, int k, int n, int threads);
 void vis_gemm_blas_run(const struct vis_kernels *kernels, const struct vis_gemm_job *job, int m,
                        struct vis_threads *threads, float *scratch);
 
-/* In gemm.c: pointers of rows first .. first+count-1 of the job. */
-void vis_gemm_row_pointers(const struct vis_gemm_job *job, int first, int count, const float **a,
-                           float **c, const float **residual);
-
 #endif

@@ -99,20 +99,32 @@ vis_val vis_input(struct vis_graph *g, const char *name, const char *axes,
 void vis_output(struct vis_graph *g, const char *name, const char *axes, vis_val x);
 
 /* Convolution over T, H and W: conv1d, conv2d, conv3d and 1x1, by leaving axes at 1.
- *   [N T H W C] -> [N T' H' W' out], T' = (T + 2 pad - k) / stride + 1
+ *   [N T H W C] -> [N T' H' W' out], T' = (T + 2 pad + pad_end - k) / stride + 1
  * Weights "<name>.weight" [out C kt kh kw] (axes of length 1 may be missing) and "<name>.bias"
  * [out]. Fields left 0 mean k = 1, stride = 1. */
 struct vis_conv {
     int out;
     int k[3], stride[3], pad[3]; /* T H W */
+    int pad_end[3];              /* zeros at the end besides `pad` */
     enum vis_act act;
+    const char *slope; /* of VIS_ACT_PRELU: the name of a tensor [out] */
     int no_bias;
     const char *norm; /* batch norm behind the bias: "<norm>.weight", ".bias", ".running_mean",
                          ".running_var"; folded into the packed weights. NULL: none */
     float norm_eps;   /* 0: 1e-5, PyTorch's */
-    vis_val residual; /* added before the activation; 0: none */
+    vis_val residual; /* added before the activation; 0: none. With fewer channels than `out` it
+                         counts as if it had zeros behind them */
 };
 vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
+
+/* Depthwise convolution: every channel by a kernel of its own; out = C, of the other fields k,
+ * stride, pad and pad_end count. Weights "<name>.weight" [C 1 kt kh kw] and "<name>.bias" [C]. */
+vis_val vis_depthwise(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
+
+/* vis_depthwise() with the k, stride, pad and pad_end of `conv`, then a 1x1 vis_conv() with the
+ * rest of it; the same bits, but the map between them never leaves the L1 cache. */
+vis_val vis_separable(struct vis_graph *g, vis_val x, const char *depthwise, const char *pointwise,
+                      struct vis_conv conv);
 
 /* Fully connected over everything but N and T, in PyTorch's order of channel, height, width:
  *   [N T H W C] -> [N T 1 1 out], weights "<name>.weight" [out C*H*W], "<name>.bias" [out]. */
@@ -123,6 +135,14 @@ struct vis_pool {
     int k[3], stride[3], pad[3]; /* T H W; 0 in k means 1, 0 in stride means k */
 };
 vis_val vis_maxpool(struct vis_graph *g, vis_val x, struct vis_pool pool);
+
+/* Each frame as rows of c numbers in the order of H, W, C, those of b (0: none) behind those of a:
+ *   [N T Ha Wa Ca], [N T Hb Wb Cb] -> [N T 1 (Ha Wa Ca + Hb Wb Cb) / c c] */
+vis_val vis_rows(struct vis_graph *g, vis_val a, vis_val b, int c);
+
+/* Elementwise, same shape. */
+vis_val vis_sigmoid(struct vis_graph *g, vis_val x);
+vis_val vis_divide(struct vis_graph *g, vis_val x, float divisor);
 
 /* One bidirectional layer of torch.nn.GRU over T: [N T H W C] -> [N T 1 1 2*units], forward then
  * backward; features in the order of vis_linear(). Weights "<name>.weight_ih_l0" and so on. */

@@ -10,12 +10,14 @@ static void init_c(struct vis_kernels *k)
 {
     k->gemm_f32 = (struct vis_gemm){
         .mr = 4,
+        .narrow_mr = 4,
         .nr = 16,
         .name = "4x16",
         .pack = vis_gemm_pack_f32_16_c,
         .tile = vis_gemm_f32_4x16_c,
     };
     k->epilogue_f32 = vis_epilogue_f32_c;
+    k->depthwise_f32 = vis_depthwise_f32_c;
     k->maxpool_f32 = vis_maxpool_f32_c;
     k->gru_pack_f32 = vis_gru_pack_f32_c;
     k->gru_step_f32 = vis_gru_step_f32_c;
@@ -35,12 +37,14 @@ static void init_avx2(struct vis_kernels *k)
 {
     k->gemm_f32 = (struct vis_gemm){
         .mr = 6,
+        .narrow_mr = 6,
         .nr = 16,
         .name = "6x16",
         .pack = vis_gemm_pack_f32_16_c,
         .tile = vis_gemm_f32_6x16_avx2,
     };
     k->epilogue_f32 = vis_epilogue_f32_avx2;
+    k->depthwise_f32 = vis_depthwise_f32_avx2;
     k->maxpool_f32 = vis_maxpool_f32_avx2;
     k->gru_step_f32 = vis_gru_step_f32_avx2;
     k->gru_before_step_f32 = vis_gru_before_step_f32_avx2;
@@ -56,12 +60,14 @@ static void init_avx512(struct vis_kernels *k)
 {
     k->gemm_f32 = (struct vis_gemm){
         .mr = 14,
+        .narrow_mr = 12,
         .nr = 32,
         .name = "14x32",
         .pack = vis_gemm_pack_f32_32_c,
         .tile = vis_gemm_f32_14x32_avx512,
     };
     k->epilogue_f32 = vis_epilogue_f32_avx512;
+    k->depthwise_f32 = vis_depthwise_f32_avx512;
     k->maxpool_f32 = vis_maxpool_f32_avx512;
     k->gru_step_f32 = vis_gru_step_f32_avx512;
     k->gru_before_step_f32 = vis_gru_before_step_f32_avx512;

@@ -18,32 +18,41 @@
 /* Same numbers as viseme_cpu; kernels do not include viseme.h. */
 enum vis_cpu { VIS_CPU_C = 1, VIS_CPU_AVX2 = 2, VIS_CPU_AVX512 = 3 };
 
-enum vis_act { VIS_ACT_NONE, VIS_ACT_RELU };
+/* PReLU: x where x >= 0, else x times its column's slope. All of them keep NaN. */
+enum vis_act { VIS_ACT_NONE, VIS_ACT_RELU, VIS_ACT_PRELU };
 
 /* Largest gemm tile of any level: callers size their pointer arrays with it. */
 enum { VIS_GEMM_MAX_MR = 16, VIS_GEMM_MAX_NR = 64 };
 
-/* One tile of C = act(A * B + bias + residual), A given by row pointers and tap offsets:
+/* One tile of C = act(A * B + bias + residual), rows and taps given by offsets in floats:
  *
- *   A[i][tap * kc + k] = a[i][tap_offset[tap] + k]      i < m, tap < taps, k < kc
- *   c[i][j] = act(sum over tap, k in that order of A * B + bias[j] + residual[i][j])   j < n
+ *   A[i][tap * kc + k] = a[a_offset[i] + tap_offset[tap] + k]      i < m, tap < taps, k < kc
+ *   c[c_offset[i] + j] = act(sum over tap, k in that order of A * B + bias[j] +
+ *                            residual[residual_offset[i] + j])      j < n
  *
- * so that a convolution reads a haloed activation [T H W C] in place: a[i] is the input pixel at
- * the top left of output pixel i, a tap is one (kt, ky) pair, and kc = kw * C because a row of
- * the kernel is contiguous in memory. A linear layer has one tap, offset 0, and kc = K.
+ * so that a convolution reads a haloed activation [T H W C] in place: a_offset[i] leads to the
+ * input pixel at the top left of output pixel i, a tap is one (kt, ky) pair, and kc = kw * C
+ * because a row of the kernel is contiguous in memory. A linear layer has one tap, offset 0, and kc
+ * = K.
  *
  * The sum is one chain in order of k from 0 (fused multiply-add at the SIMD levels); bias, then
- * residual are added after it. c is written, never read. ReLU keeps NaN. */
+ * residual are added after it. c is written, never read. The residual may have fewer columns than
+ * C: to the others nothing is added. */
 struct vis_gemm_tile {
-    int m, n;                     /* 1..mr rows, 1..nr columns to store */
-    int taps, kc;                 /* K = taps * kc, both >= 1 */
-    const ptrdiff_t *tap_offset;  /* [taps], in floats */
-    const float *const *a;        /* [m] */
-    const float *b;               /* a packed panel [K][nr], 64-byte aligned */
-    const float *bias;            /* [nr], 64-byte aligned; NULL: none */
-    float *const *c;              /* [m], each at column 0 of this panel */
-    const float *const *residual; /* [m], likewise; NULL: none; residual[i] == c[i] allowed */
+    int m, n;                    /* 1..mr rows, 1..nr columns to store */
+    int taps, kc;                /* K = taps * kc, both >= 1 */
+    const ptrdiff_t *tap_offset; /* [taps] */
+    const float *a;
+    const ptrdiff_t *a_offset; /* [m] */
+    const float *b;            /* a packed panel [K][nr], 64-byte aligned */
+    const float *bias;         /* [nr], 64-byte aligned; NULL: none */
+    float *c;                  /* at column 0 of this panel */
+    const ptrdiff_t *c_offset; /* [m] */
+    const float *residual;     /* likewise; NULL: none; may be the same elements as c */
+    const ptrdiff_t *residual_offset;
+    int residual_n; /* columns of the residual, 1..n */
     enum vis_act act;
+    const float *slope;   /* [nr], 64-byte aligned; only for VIS_ACT_PRELU */
     const char *prefetch; /* bytes that will be wanted next, at any address */
     int prefetch_step;    /* bytes to move on after each k; 0: nothing to prefetch */
 };
@@ -59,15 +68,32 @@ typedef void vis_gemm_pack_fn(float *dst, const float *src, ptrdiff_t n_stride,
 /* A micro-kernel with the tile shape and the packing it expects: never mixed. */
 struct vis_gemm {
     int mr, nr;
+    int narrow_mr;    /* rows that suit tiles of at most nr / 2 columns best, <= mr */
     const char *name; /* such as "14x32" */
     vis_gemm_pack_fn *pack;
     vis_gemm_tile_fn *tile;
 };
 
-/* Epilogue of one row after somebody else's gemm:
- *   c[j] = act(c[j] + bias[j] + residual[j]), bias or residual NULL: none */
-typedef void vis_epilogue_fn(float *c, const float *bias, const float *residual, int n,
-                             enum vis_act act);
+/* Epilogue of one row after somebody else's gemm, like that of vis_gemm_tile:
+ *   c[j] = act(c[j] + bias[j] + residual[j])     j < n
+ * bias or residual NULL: none. */
+struct vis_epilogue {
+    const float *bias, *residual, *slope;
+    int residual_n;
+    enum vis_act act;
+};
+typedef void vis_epilogue_fn(float *c, int n, const struct vis_epilogue *e);
+
+/* One row of a depthwise convolution over [.. W C]: for each of `w` output pixels and each channel
+ *   dst[x * dst_step + ch] = bias[ch] + sum over tap of
+ *                            src[x * src_step + tap_offset[tap] + ch] * weight[tap * step + ch]
+ * one chain that starts at the bias and takes the taps in order (fused multiply-add at the SIMD
+ * levels). weight [taps][step] and bias [step] are 64-byte aligned, step = c rounded up to
+ * VIS_DEPTHWISE_BLOCK; what lies beyond c in them is not used. */
+enum { VIS_DEPTHWISE_BLOCK = 16 };
+typedef void vis_depthwise_fn(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t src_step,
+                              const ptrdiff_t *tap_offset, int taps, const float *weight,
+                              const float *bias, int w, int c);
 
 /* One row of a max pool over [.. W C]: for each of `w` output pixels and each channel
  *   dst[x * dst_step + ch] = max over tap of src[x * src_step + tap_offset[tap] + ch]
@@ -120,6 +146,7 @@ struct vis_kernels {
     enum vis_cpu cpu; /* the level it was filled for */
     struct vis_gemm gemm_f32;
     vis_epilogue_fn *epilogue_f32;
+    vis_depthwise_fn *depthwise_f32;
     vis_maxpool_fn *maxpool_f32;
     vis_gru_pack_fn *gru_pack_f32;
     vis_gru_step_fn *gru_step_f32;

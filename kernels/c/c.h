@@ -4,9 +4,16 @@
 
 #include "kernels/kernels.h"
 
+/* slope: only for VIS_ACT_PRELU. */
+static inline float activate(float x, enum vis_act act, float slope)
+{
+    return act != VIS_ACT_NONE && x < 0.0f ? (act == VIS_ACT_RELU ? 0.0f : slope * x) : x;
+}
+
 vis_gemm_tile_fn vis_gemm_f32_4x16_c;
 vis_gemm_pack_fn vis_gemm_pack_f32_16_c, vis_gemm_pack_f32_32_c; /* nr = 16, 32 */
 vis_epilogue_fn vis_epilogue_f32_c;
+vis_depthwise_fn vis_depthwise_f32_c;
 vis_maxpool_fn vis_maxpool_f32_c;
 vis_gru_pack_fn vis_gru_pack_f32_c;
 vis_gru_step_fn vis_gru_step_f32_c;

@@ -1,14 +1,14 @@
 /* Bias, residual and activation of one row, in plain C. */
 #include "kernels/c/c.h"
 
-void vis_epilogue_f32_c(float *c, const float *bias, const float *residual, int n, enum vis_act act)
+void vis_epilogue_f32_c(float *c, int n, const struct vis_epilogue *e)
 {
     for (int j = 0; j < n; j++) {
         float x = c[j];
-        if (bias)
-            x += bias[j];
-        if (residual)
-            x += residual[j];
-        c[j] = act == VIS_ACT_RELU && x < 0.0f ? 0.0f : x;
+        if (e->bias)
+            x += e->bias[j];
+        if (e->residual && j < e->residual_n)
+            x += e->residual[j];
+        c[j] = activate(x, e->act, e->act == VIS_ACT_PRELU ? e->slope[j] : 0.0f);
     }
 }

@@ -25,7 +25,7 @@ static void half_tile(const struct vis_gemm_tile *t, int first, float out[MR][NR
     for (int tap = 0; tap < t->taps; tap++) {
         const float *a[MR];
         for (int i = 0; i < MR; i++)
-            a[i] = t->a[i < t->m ? i : 0] + t->tap_offset[tap];
+            a[i] = t->a + t->a_offset[i < t->m ? i : 0] + t->tap_offset[tap];
         for (int k = 0; k < t->kc; k++, b += NR) {
             const quad b0 = load(b), b1 = load(b + 4);
             for (int i = 0; i < MR; i++) {
@@ -48,8 +48,9 @@ void vis_gemm_f32_4x16_c(const struct vis_gemm_tile *t)
             float x = sum[i][j];
             if (t->bias)
                 x += t->bias[j];
-            if (t->residual)
-                x += t->residual[i][j];
-            t->c[i][j] = t->act == VIS_ACT_RELU && x < 0.0f ? 0.0f : x;
+            if (t->residual && j < t->residual_n)
+                x += t->residual[t->residual_offset[i] + j];
+            t->c[t->c_offset[i] + j] =
+                activate(x, t->act, t->act == VIS_ACT_PRELU ? t->slope[j] : 0.0f);
         }
 }

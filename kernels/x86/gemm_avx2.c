@@ -3,6 +3,7 @@
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "compile this file with the AVX2 flags of the Makefile"
 #endif
+#include "kernels/x86/act_avx2.h"
 #include "kernels/x86/mask_avx2.h"
 #include "kernels/x86/unroll.h"
 #include "kernels/x86/x86.h"
@@ -27,7 +28,7 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
         const float *a[MR];
         VIS_UNROLL
         for (int i = 0; i < m; i++)
-            a[i] = t->a[i] + t->tap_offset[tap];
+            a[i] = t->a + t->tap_offset[tap] + t->a_offset[i];
         for (ptrdiff_t k = 0; k < t->kc; k++, b += NR) {
             const __m256 b0 = _mm256_load_ps(b);
             const __m256 b1 = _mm256_load_ps(b + 8);
@@ -54,22 +55,32 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
     if (t->residual) {
         VIS_UNROLL
         for (int i = 0; i < m; i++) {
-            const float *r = t->residual[i];
-            sum[i][0] = _mm256_add_ps(sum[i][0], load_first(r, t->n));
-            sum[i][1] = _mm256_add_ps(sum[i][1], load_first(r + 8, t->n - 8));
+            const float *r = t->residual + t->residual_offset[i];
+            sum[i][0] = _mm256_add_ps(sum[i][0], load_first(r, t->residual_n));
+            sum[i][1] = _mm256_add_ps(sum[i][1], load_first(r + 8, t->residual_n - 8));
         }
     }
     if (t->act == VIS_ACT_RELU) {
         VIS_UNROLL
-        for (int i = 0; i < m; i++) { /* of two operands with a NaN, max gives the second */
-            sum[i][0] = _mm256_max_ps(_mm256_setzero_ps(), sum[i][0]);
-            sum[i][1] = _mm256_max_ps(_mm256_setzero_ps(), sum[i][1]);
+        for (int i = 0; i < m; i++) {
+            sum[i][0] = relu(sum[i][0]);
+            sum[i][1] = relu(sum[i][1]);
+        }
+    }
+    if (t->act == VIS_ACT_PRELU) {
+        const __m256 slope0 = _mm256_load_ps(t->slope);
+        const __m256 slope1 = _mm256_load_ps(t->slope + 8);
+        VIS_UNROLL
+        for (int i = 0; i < m; i++) {
+            sum[i][0] = prelu(sum[i][0], slope0);
+            sum[i][1] = prelu(sum[i][1], slope1);
         }
     }
     VIS_UNROLL
     for (int i = 0; i < m; i++) {
-        store_first(t->c[i], t->n, sum[i][0]);
-        store_first(t->c[i] + 8, t->n - 8, sum[i][1]);
+        float *c = t->c + t->c_offset[i];
+        store_first(c, t->n, sum[i][0]);
+        store_first(c + 8, t->n - 8, sum[i][1]);
     }
 }
 

@@ -2,6 +2,7 @@
 #if !defined(__AVX512F__) || !defined(__AVX512DQ__)
 #error "compile this file with the AVX-512 flags of the Makefile"
 #endif
+#include "kernels/x86/act_avx512.h"
 #include "kernels/x86/mask_avx512.h"
 #include "kernels/x86/math_avx512.h"
 #include "kernels/x86/x86.h"
@@ -15,12 +16,6 @@ static inline __attribute__((always_inline)) void map(float *dst, const float *s
         _mm512_storeu_ps(dst + i, f(_mm512_loadu_ps(src + i)));
     if (i < n)
         store_first(dst + i, (int)(n - i), f(load_first(src + i, (int)(n - i))));
-}
-
-/* Of two operands with a NaN, max gives the second. */
-static inline __m512 relu(__m512 x)
-{
-    return _mm512_max_ps(_mm512_setzero_ps(), x);
 }
 
 void vis_relu_f32_avx512(float *dst, const float *src, size_t n)
@@ -50,17 +45,18 @@ void vis_add_f32_avx512(float *dst, const float *a, const float *b, size_t n)
     }
 }
 
-void vis_epilogue_f32_avx512(float *c, const float *bias, const float *residual, int n,
-                             enum vis_act act)
+void vis_epilogue_f32_avx512(float *c, int n, const struct vis_epilogue *e)
 {
     for (int j = 0; j < n; j += 16) {
         __m512 x = load_first(c + j, n - j);
-        if (bias)
-            x = _mm512_add_ps(x, load_first(bias + j, n - j));
-        if (residual)
-            x = _mm512_add_ps(x, load_first(residual + j, n - j));
-        if (act == VIS_ACT_RELU)
+        if (e->bias)
+            x = _mm512_add_ps(x, load_first(e->bias + j, n - j));
+        if (e->residual)
+            x = _mm512_add_ps(x, load_first(e->residual + j, e->residual_n - j));
+        if (e->act == VIS_ACT_RELU)
             x = relu(x);
+        if (e->act == VIS_ACT_PRELU)
+            x = prelu(x, load_first(e->slope + j, n - j));
         store_first(c + j, n - j, x);
     }
 }

@@ -13,9 +13,7 @@ struct problem {
     const int32_t *k_index;
     int n0; /* first column of the panel */
     ptrdiff_t c_stride;
-    float *c_block; /* [m][c_stride] */
-    const float *a_rows[VIS_GEMM_MAX_MR], *residual_rows[VIS_GEMM_MAX_MR];
-    float *c_rows[VIS_GEMM_MAX_MR];
+    ptrdiff_t a_rows[VIS_GEMM_MAX_MR], c_rows[VIS_GEMM_MAX_MR], residual_rows[VIS_GEMM_MAX_MR];
     float residual_copy[VIS_GEMM_MAX_MR * VIS_GEMM_MAX_NR];
 };
 
@@ -50,7 +48,7 @@ static void check_result(struct ck *t, const struct problem *p)
             const float *column = p->weights + (p->n0 + j) * p->n_stride;
             double sum = 0.0, size = 0.0;
             for (int k = 0; k < depth; k++) {
-                const float *a = g->a[i] + g->tap_offset[k / g->kc];
+                const float *a = g->a + g->a_offset[i] + g->tap_offset[k / g->kc];
                 const double x = (double)a[k % g->kc] * (double)column[p->k_index[k]];
                 sum += x;
                 size += fabs(x);
@@ -59,19 +57,24 @@ static void check_result(struct ck *t, const struct problem *p)
                 sum += (double)g->bias[j];
                 size += fabs((double)g->bias[j]);
             }
-            if (g->residual) {
+            if (g->residual && j < g->residual_n) {
                 const double r = (double)p->residual_copy[i * VIS_GEMM_MAX_NR + j];
                 sum += r;
                 size += fabs(r);
             }
-            if (g->act == VIS_ACT_RELU && sum < 0.0)
-                sum = 0.0;
-            /* k + 2 roundings, and as many underflows of at most half a denormal */
-            ck_near(t, g->c[i][j], sum, ck_gamma(depth + 2) * size + (depth + 2) * 0x1p-150, i, j);
+            const double slope = g->act == VIS_ACT_PRELU  ? (double)g->slope[j]
+                                 : g->act == VIS_ACT_RELU ? 0.0
+                                                          : 1.0;
+            if (sum < 0.0)
+                sum = g->act == VIS_ACT_RELU ? 0.0 : sum * slope;
+            size *= fmax(1.0, fabs(slope));
+            /* k + 3 roundings, and as many underflows of at most half a denormal */
+            ck_near(t, g->c[g->c_offset[i] + j], sum,
+                    ck_gamma(depth + 3) * size + (depth + 3) * 0x1p-150, i, j);
         }
         const int gap = (int)(i + 1 < g->m ? p->c_stride - g->n : 0);
-        if (!g->residual || g->residual[0] != g->c[0])
-            ck_unwritten(t, g->c[i] + g->n, (size_t)gap);
+        if (g->residual != g->c)
+            ck_unwritten(t, g->c + g->c_offset[i] + g->n, (size_t)gap);
     }
 }
 
@@ -79,17 +82,18 @@ static void check_result(struct ck *t, const struct problem *p)
 static void check_alone(struct ck *t, struct problem *p)
 {
     const int row = ck_pick(t, 0, p->tile.m - 1), n = ck_pick(t, 1, p->tile.n);
-    if (p->tile.residual && p->tile.residual[0] == p->tile.c[0])
+    if (p->tile.residual == p->tile.c)
         return;
     struct problem alone = *p;
     float *c = ck_out(t, (size_t)n);
     alone.tile.m = 1;
     alone.tile.n = n;
-    alone.tile.a = p->tile.a + row;
-    alone.tile.residual = p->tile.residual ? p->tile.residual + row : NULL;
-    alone.tile.c = &c;
+    alone.tile.residual_n = p->tile.residual_n < n ? p->tile.residual_n : n;
+    alone.tile.a_offset = p->tile.a_offset + row;
+    alone.tile.residual_offset = p->tile.residual_offset + row;
+    alone.tile.c = c;
     float together[VIS_GEMM_MAX_NR];
-    memcpy(together, p->tile.c[row], (size_t)n * sizeof(float));
+    memcpy(together, p->tile.c + p->tile.c_offset[row], (size_t)n * sizeof(float));
     if (ck_call(t, call_tile, &alone) && memcmp(together, c, (size_t)n * sizeof(float)) != 0)
         ck_fail(t, "row %d has other bits when it is computed alone", row);
 }
@@ -103,19 +107,23 @@ static void random_ends(struct ck *t, struct problem *p, int gap)
     p->c_stride = g->n + gap;
     const size_t block = (size_t)(g->m - 1) * (size_t)p->c_stride + (size_t)g->n;
     g->bias = ends & 1 ? ck_in_aligned(t, (size_t)nr) : NULL;
-    g->act = ck_pick(t, 0, 1) ? VIS_ACT_RELU : VIS_ACT_NONE;
-    p->c_block = in_place ? ck_inout(t, block) : ck_out(t, block);
-    const float *residual = in_place ? p->c_block : ends > 1 ? ck_in(t, block) : NULL;
+    g->act = (enum vis_act)ck_pick(t, VIS_ACT_NONE, VIS_ACT_PRELU);
+    g->slope = g->act == VIS_ACT_PRELU ? ck_in_aligned(t, (size_t)nr) : NULL;
+    g->residual_n = ck_pick(t, 0, 1) ? g->n : ck_pick(t, 1, g->n);
+    const ptrdiff_t residual_stride = in_place ? p->c_stride : g->residual_n + ck_pick(t, 0, 9);
+    g->c = in_place ? ck_inout(t, block) : ck_out(t, block);
+    g->residual = in_place ? g->c : NULL;
+    if (ends > 1 && !in_place)
+        g->residual = ck_in(t, (size_t)((g->m - 1) * residual_stride + g->residual_n));
     for (int i = 0; i < g->m; i++) {
-        p->c_rows[i] = p->c_block + i * p->c_stride;
-        if (residual) {
-            p->residual_rows[i] = residual + i * p->c_stride;
-            memcpy(p->residual_copy + i * VIS_GEMM_MAX_NR, p->residual_rows[i],
-                   (size_t)g->n * sizeof(float));
-        }
+        p->c_rows[i] = i * p->c_stride;
+        p->residual_rows[i] = i * residual_stride;
+        if (g->residual)
+            memcpy(p->residual_copy + i * VIS_GEMM_MAX_NR, g->residual + p->residual_rows[i],
+                   (size_t)g->residual_n * sizeof(float));
     }
-    g->c = p->c_rows;
-    g->residual = residual ? p->residual_rows : NULL;
+    g->c_offset = p->c_rows;
+    g->residual_offset = p->residual_rows;
 }
 
 static bool pack_panel(struct ck *t, struct problem *p, int columns)
@@ -178,8 +186,9 @@ static void check_random(struct ck *t, int m, int n)
     for (int tap = 0; tap < g->taps; tap++)
         offset[tap] = tap * tap_stride;
     for (int i = 0; i < m; i++)
-        p.a_rows[i] = a + i * a_stride;
-    g->a = p.a_rows;
+        p.a_rows[i] = i * a_stride;
+    g->a = a;
+    g->a_offset = p.a_rows;
     g->tap_offset = offset;
     random_weights(t, &p, columns);
     if (ck_pick(t, 0, 7) == 0)
@@ -228,9 +237,10 @@ static void layer_problem(struct ck *t, const struct shape *s, struct problem *p
     }
     for (int i = 0; i < m; i++) {
         const int y = conv ? (first + i) / out_w : 0, x = conv ? (first + i) % out_w : 0;
-        p->a_rows[i] = conv ? a + (y * s->stride[1] * width + x * s->stride[2]) * c : a + i * depth;
+        p->a_rows[i] = conv ? (y * s->stride[1] * width + x * s->stride[2]) * c : i * depth;
     }
-    g->a = p->a_rows;
+    g->a = a;
+    g->a_offset = p->a_rows;
     g->tap_offset = offset;
     p->k_index = index;
 }
@@ -277,10 +287,10 @@ static void time_tile(struct ck *t, const struct shape *s, const char *label)
     const int depth = p.tile.taps * p.tile.kc;
     p.tile.b = ck_in_aligned(t, (size_t)depth * (size_t)nr);
     p.tile.bias = ck_in_aligned(t, (size_t)nr);
-    p.tile.c = p.c_rows;
-    float *c = ck_inout(t, (size_t)m * (size_t)nr);
+    p.tile.c = ck_inout(t, (size_t)m * (size_t)nr);
+    p.tile.c_offset = p.c_rows;
     for (int i = 0; i < m; i++)
-        p.c_rows[i] = c + i * nr;
+        p.c_rows[i] = i * nr;
     ck_bench(t, 2.0 * m * n * depth, CK_GFLOPS, call_tile, &p, "gemm %s", label);
 }
 

@@ -207,15 +207,14 @@ void check_copies(struct ck *t)
 struct epilogue_call {
     vis_epilogue_fn *fn;
     float *c;
-    const float *bias, *residual;
     int n;
-    enum vis_act act;
+    struct vis_epilogue ends;
 };
 
 static void call_epilogue(void *context)
 {
     const struct epilogue_call *e = context;
-    e->fn(e->c, e->bias, e->residual, e->n, e->act);
+    e->fn(e->c, e->n, &e->ends);
 }
 
 void check_epilogue(struct ck *t)
@@ -223,39 +222,46 @@ void check_epilogue(struct ck *t)
     enum { MOST = 70 };
     if (!ck_start(t, (ck_any_fn *)t->k.epilogue_f32, "epilogue_f32"))
         return;
-    for (int round = 0; round < 8 * MOST; round++) {
+    for (int round = 0; round < 12 * MOST; round++) {
         const int n = 1 + round % MOST, ends = round / MOST;
+        const enum vis_act act = (enum vis_act)(ends / 4);
         float was[MOST];
-        if (!ck_case(t, "n=%d%s%s%s", n, ends & 1 ? " bias" : "", ends & 2 ? " residual" : "",
-                     ends & 4 ? " relu" : ""))
+        if (!ck_case(t, "n=%d%s%s act %d", n, ends & 1 ? " bias" : "", ends & 2 ? " residual" : "",
+                     (int)act))
             break;
-        struct epilogue_call e = {t->k.epilogue_f32,
-                                  ck_inout(t, (size_t)n),
-                                  NULL,
-                                  NULL,
-                                  n,
-                                  ends & 4 ? VIS_ACT_RELU : VIS_ACT_NONE};
+        struct epilogue_call e = {t->k.epilogue_f32, ck_inout(t, (size_t)n), n, {.act = act}};
+        struct vis_epilogue *with = &e.ends;
         ck_special(t, e.c, (size_t)n, true);
         memcpy(was, e.c, (size_t)n * sizeof(float));
-        e.bias = ends & 1 ? ck_in(t, (size_t)n) : NULL;
-        e.residual = ends & 2 ? ck_in(t, (size_t)n) : NULL;
+        with->bias = ends & 1 ? ck_in(t, (size_t)n) : NULL;
+        with->residual_n = ck_pick(t, 0, 1) ? n : ck_pick(t, 1, n);
+        with->residual = ends & 2 ? ck_in(t, (size_t)with->residual_n) : NULL;
+        with->slope = act == VIS_ACT_PRELU ? ck_in(t, (size_t)n) : NULL;
         if (!ck_call(t, call_epilogue, &e))
             break;
         for (int j = 0; j < n; j++) {
-            const double bias = e.bias ? (double)e.bias[j] : 0.0;
-            const double residual = e.residual ? (double)e.residual[j] : 0.0;
+            const double bias = with->bias ? (double)with->bias[j] : 0.0;
+            const double residual =
+                with->residual && j < with->residual_n ? (double)with->residual[j] : 0.0;
+            const double slope = act == VIS_ACT_PRELU ? (double)with->slope[j] : act ? 0.0 : 1.0;
             const double sum = (double)was[j] + bias + residual;
-            const double size = fabs((double)was[j]) + fabs(bias) + fabs(residual);
-            ck_near(t, e.c[j], ends & 4 ? relu(sum) : sum, ends & 3 ? ck_gamma(2) * size : 0.0, j,
-                    -1);
+            const double size =
+                (fabs((double)was[j]) + fabs(bias) + fabs(residual)) * fmax(1.0, fabs(slope));
+            const bool exact = !(ends & 3) && act != VIS_ACT_PRELU;
+            ck_near(t, e.c[j], sum < 0.0 && act ? (act == VIS_ACT_RELU ? 0.0 : sum * slope) : sum,
+                    exact ? 0.0 : ck_gamma(3) * size + 0x1p-150, j, -1);
         }
     }
     if (t->bench) {
         const int n = 1536;
         ck_time_next(t);
-        struct epilogue_call e = {
-            t->k.epilogue_f32, ck_inout(t, (size_t)n), ck_in(t, (size_t)n), ck_in(t, (size_t)n), n,
-            VIS_ACT_RELU};
+        struct epilogue_call e = {t->k.epilogue_f32,
+                                  ck_inout(t, (size_t)n),
+                                  n,
+                                  {.bias = ck_in(t, (size_t)n),
+                                   .residual = ck_in(t, (size_t)n),
+                                   .residual_n = n,
+                                   .act = VIS_ACT_RELU}};
         ck_bench(t, 16.0 * n, CK_GBYTES, call_epilogue, &e, "epilogue_f32 n=%d", n);
     }
     ck_finish(t);

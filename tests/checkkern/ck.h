@@ -140,6 +140,7 @@ void ck_bench(struct ck *t, double work, enum ck_unit unit, void (*fn)(void *con
 /* One per slot or family of slots. */
 void check_gemm(struct ck *t);
 void check_epilogue(struct ck *t);
+void check_depthwise(struct ck *t);
 void check_maxpool(struct ck *t);
 void check_gru(struct ck *t);
 void check_gru_before(struct ck *t);

@@ -28,6 +28,7 @@ static void check_level(struct ck *t, enum vis_cpu cpu)
         printf("%s: FMA peak %.1f GFLOP/s on one core\n", vis_cpu_name(cpu), vis_fma_peak(cpu));
     check_gemm(t);
     check_epilogue(t);
+    check_depthwise(t);
     check_maxpool(t);
     check_gru(t);
     check_gru_before(t);

@@ -29,8 +29,8 @@ static bool parse(struct shape *s, const char *line)
                       &k[0], &k[1], &k[2], &st[0], &st[1], &st[2], &p[0], &p[1], &p[2]) == 14 &&
                positive(in, 4) && positive(&s->out, 1) && positive(k, 3) && positive(st, 3);
     }
-    if (strcmp(op, "pool") == 0) {
-        s->op = SHAPE_POOL;
+    if (strcmp(op, "pool") == 0 || strcmp(op, "depthwise") == 0) {
+        s->op = op[0] == 'p' ? SHAPE_POOL : SHAPE_DEPTHWISE;
         return sscanf(rest, "%d%d%d%d%d%d%d%d%d%d", &in[0], &in[1], &in[2], &in[3], &k[0], &k[1],
                       &k[2], &st[0], &st[1], &st[2]) == 10 &&
                positive(in, 4) && positive(k, 3) && positive(st, 3);

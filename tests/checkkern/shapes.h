@@ -4,12 +4,12 @@
 
 #include <stdbool.h>
 
-enum shape_op { SHAPE_CONV, SHAPE_POOL, SHAPE_LINEAR, SHAPE_GRU, SHAPE_ROW };
+enum shape_op { SHAPE_CONV, SHAPE_DEPTHWISE, SHAPE_POOL, SHAPE_LINEAR, SHAPE_GRU, SHAPE_ROW };
 
 struct shape {
     enum shape_op op;
     char name[48]; /* "lipnet.conv1" */
-    int in[4];     /* conv, pool: [T H W C] */
+    int in[4];     /* conv, depthwise, pool: [T H W C] */
     int kernel[3], stride[3], padding[3];
     int out;          /* conv: channels; linear: columns */
     int rows, length; /* linear: rows x length; gru: units; row: length */
