@@ -4,7 +4,8 @@
 
 #include "engine/model.h"
 
-static const struct vis_net *const nets[] = {&vis_net_lipnet, &vis_net_lipnet_keras};
+static const struct vis_net *const nets[] = {&vis_net_lipnet, &vis_net_lipnet_keras,
+                                             &vis_net_blazeface, &vis_net_facemesh};
 
 const struct vis_net *vis_net_find(const char *name)
 {

@@ -4,7 +4,8 @@
 
 #include "engine/graph.h"
 
-extern const struct vis_net vis_net_lipnet, vis_net_lipnet_keras;
+extern const struct vis_net vis_net_blazeface, vis_net_facemesh, vis_net_lipnet,
+    vis_net_lipnet_keras;
 
 /* The network of that name (viseme.arch), or NULL. */
 const struct vis_net *vis_net_find(const char *name);

@@ -5,9 +5,11 @@ An Architecture has
     from_shapes (shapes) -> the hyperparameters that shapes tell
     check       (config) -> None, or refuses what cannot be
     parameters  (config) -> {tensor name: shape}, names and shapes of the original's state_dict
-    vocab       (config) -> the default vocabulary, None where there is none
+    vocab       (config) -> the default vocabulary, None where there is none for this config; None
+                for a network that has no vocabulary at all
     by_order    True: the original loads its weights by order, not by name
 """
+import face_networks
 from errors import EXIT_USAGE, Refusal, listed, shown
 
 MAX_CLASSES = 65536
@@ -122,11 +124,22 @@ def lipnet_keras_vocab(config):
     return [chr(c) for c in range(ord("a"), ord("z") + 1)] + [" ", ""]
 
 
+def nothing_more(_shapes):
+    """from_shapes of networks that come in one size."""
+    return {}
+
+
 ARCHITECTURES = {
     "lipnet": Architecture(LIPNET_CONFIG, lipnet_from_shapes, lipnet_check, lipnet_parameters,
                            lipnet_vocab),
     "lipnet_keras": Architecture(LIPNET_KERAS_CONFIG, lipnet_keras_from_shapes, lipnet_keras_check,
                                  lipnet_keras_parameters, lipnet_keras_vocab, by_order=True),
+    "blazeface": Architecture(face_networks.BLAZEFACE_CONFIG, nothing_more,
+                              face_networks.blazeface_check, face_networks.blazeface_parameters,
+                              None),
+    "facemesh": Architecture(face_networks.FACEMESH_CONFIG, nothing_more,
+                             face_networks.facemesh_check, face_networks.facemesh_parameters,
+                             None),
 }
 
 

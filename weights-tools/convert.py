@@ -124,9 +124,15 @@ def given_vocab(path):
 
 
 def settle_vocab(arch, config, vocab):
-    """The vocabulary to write: `vocab` where given, checked, else the network's own."""
+    """The vocabulary to write: `vocab` where given, checked, else the network's own; None for a
+    network without one."""
+    known = architectures.ARCHITECTURES[arch]
+    if known.vocab is None:
+        if vocab is not None:
+            raise Refusal(f"{arch} has no vocabulary", EXIT_USAGE)
+        return None
     if vocab is None:
-        vocab = architectures.ARCHITECTURES[arch].vocab(config)
+        vocab = known.vocab(config)
     if vocab is None:
         raise Refusal(f"this {arch} has {config['classes']} classes with blank {config['blank']}: "
                       "state their texts with --vocab", EXIT_USAGE)
@@ -144,6 +150,11 @@ def settle_vocab(arch, config, vocab):
 
 def compact(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def vocab_entry(vocab):
+    """The vocabulary as a file's metadata has it."""
+    return {} if vocab is None else {"viseme.vocab": compact(vocab)}
 
 
 def inherited(metadata, arch, shapes):
@@ -192,7 +203,7 @@ def convert(args, progress):
                                 f"sha256 {hashlib.sha256(data).hexdigest()}")
     size = safetensors_io.write(output, tensors, args.dtype.upper(), {
         "viseme.format": "1", "viseme.arch": arch, "viseme.config": compact(config),
-        "viseme.vocab": compact(vocab), "viseme.source": source,
+        **vocab_entry(vocab), "viseme.source": source,
         "viseme.license": licence or old_licence or "unknown",
         "viseme.created_by": CREATED_BY, **old_card, **card}, progress)
     return {"input": args.input, "kind": kind, "arch": arch, "tensors": len(tensors),

@@ -23,7 +23,9 @@ from tensors import StoredTensor
 
 # Shape and range of every input, per network.
 INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
-          "lipnet_keras": {"x": ((1, 75, 100, 50, 3), 0.0, 1.0)}}
+          "lipnet_keras": {"x": ((1, 75, 100, 50, 3), 0.0, 1.0)},
+          "blazeface": {"x": ((2, 3, 128, 128), 0.0, 1.0)},
+          "facemesh": {"x": ((2, 3, 192, 192), 0.0, 1.0)}}
 
 GOLDENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests", "goldens")
 
@@ -48,7 +50,7 @@ def write_weights(arch, path, dtype):
     safetensors_io.write(path, stored, dtype, {
         "viseme.format": "1", "viseme.arch": arch,
         "viseme.config": convert.compact(known.config),
-        "viseme.vocab": convert.compact(known.vocab(known.config)),
+        **convert.vocab_entry(known.vocab and known.vocab(known.config)),
         "viseme.source": "random numbers seeded by the tensors' names",
         "viseme.license": "CC0-1.0", "viseme.created_by": "viseme seeded_weights.py 0.1.0"})
 

@@ -44,7 +44,7 @@ def test_missing_extra_misshapen(state, tmp_path, refused):
 
 def test_unknown_network(tmp_path, refused):
     path = saved(tmp_path / "in.pt", {"encoder.weight": torch.zeros(2, 2)})
-    refused(path, "no known network (lipnet, ", "encoder.weight")
+    refused(path, "no known network (", "lipnet, ", "encoder.weight")
     refused(path, "does not hold the tensors of lipnet", "24 missing", "1 extra",
             options=("--arch", "lipnet"))
 

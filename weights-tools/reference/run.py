@@ -2,6 +2,8 @@
 """Runs a converted weights file in PyTorch, to compare viseme with.
 
   run.py lipnet WEIGHTS.safetensors --input x.npy --output logits.npy [--threads N]
+
+Networks with several outputs write the one that --name names.
 """
 import argparse
 import importlib
@@ -14,8 +16,10 @@ import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 import checkpoint  # noqa: E402
-from errors import Refusal  # noqa: E402
+from errors import EXIT_USAGE, Refusal  # noqa: E402
 from output import complete_file  # noqa: E402
+
+NETWORKS = ["blazeface", "facemesh", "lipnet"]
 
 
 def load(arch, path):
@@ -30,25 +34,30 @@ def load(arch, path):
 
 
 def run(net, x):
-    """numpy in, numpy out."""
+    """numpy in; out an array, or a dict of them for a network with several outputs."""
     with torch.no_grad():
-        return net(torch.from_numpy(np.asarray(x, np.float32))).numpy()
+        y = net(torch.from_numpy(np.asarray(x, np.float32)))
+    return {n: v.numpy() for n, v in y.items()} if isinstance(y, dict) else y.numpy()
 
 
 def main(argv):
     p = argparse.ArgumentParser(prog="run.py", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("arch", metavar="NETWORK", choices=["lipnet"], help="lipnet")
+    p.add_argument("arch", metavar="NETWORK", choices=NETWORKS, help=", ".join(NETWORKS))
     p.add_argument("weights", metavar="WEIGHTS")
     p.add_argument("--input", metavar="X.npy", required=True)
     p.add_argument("--output", metavar="Y.npy", required=True)
+    p.add_argument("--name", metavar="OUTPUT", help="which output, if there are several")
     p.add_argument("--threads", metavar="N", type=int, default=1)
     args = p.parse_args(argv)
     torch.set_num_threads(args.threads)
     try:
-        logits = run(load(args.arch, args.weights), np.load(args.input))
+        y = run(load(args.arch, args.weights), np.load(args.input))
+        if isinstance(y, dict) and args.name not in y:
+            raise Refusal(f"{args.arch} has the outputs {', '.join(y)}: state one with --name",
+                          EXIT_USAGE)
         with complete_file(args.output) as out:
-            np.save(out, np.ascontiguousarray(logits))
+            np.save(out, np.ascontiguousarray(y[args.name] if isinstance(y, dict) else y))
     except Refusal as e:
         print(f"run.py: {args.weights}: {e}", file=sys.stderr)
         return e.code
