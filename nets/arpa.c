@@ -78,16 +78,22 @@ static int is(struct slice slice, const char *text)
     return slice.bytes == strlen(text) && memcmp(slice.text, text, slice.bytes) == 0;
 }
 
+static void skip_blanks(struct slice *s)
+{
+    while (s->bytes > 0 && (s->text[0] == ' ' || s->text[0] == '\t')) {
+        s->text++;
+        s->bytes--;
+    }
+}
+
 /* Cuts the first field (without blanks) from *line; its length is 0 at the end of the line. */
 static struct slice cut_field(struct slice *line)
 {
-    size_t i = 0, start;
-    while (i < line->bytes && (line->text[i] == ' ' || line->text[i] == '\t'))
-        i++;
-    start = i;
+    size_t i = 0;
+    skip_blanks(line);
     while (i < line->bytes && line->text[i] != ' ' && line->text[i] != '\t')
         i++;
-    struct slice field = {line->text + start, i - start};
+    struct slice field = {line->text, i};
     line->text += i;
     line->bytes -= i;
     return field;
@@ -209,11 +215,13 @@ static viseme_status read_counts(struct vis_arpa *lm, struct scanner *s, struct 
     while (next_full_line(s, line) && line->bytes > 6 && memcmp(line->text, "ngram ", 6) == 0) {
         struct slice rest = {line->text + 6, line->bytes - 6};
         double order = 0, count = 0;
+        skip_blanks(&rest);
         size_t digits = cut_digits(&rest, &order);
         if (digits == 0 || digits > 4 || rest.bytes < 2 || rest.text[0] != '=')
             return bad(s, "expected \"ngram N=COUNT\"", err);
         rest.text++;
         rest.bytes--;
+        skip_blanks(&rest);
         digits = cut_digits(&rest, &count);
         if (digits == 0 || digits > 15 || rest.bytes > 0)
             return bad(s, "expected \"ngram N=COUNT\"", err);
