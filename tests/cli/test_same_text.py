@@ -1,5 +1,5 @@
-"""The whole path against PyTorch on real clips: the crops that `viseme face` dumps, run through our
-PyTorch LipNet and decoded by a few lines of Python, must give the text that `viseme read` prints."""
+"""The whole path against PyTorch on real clips: the crops that `viseme face` dumps, run through
+our PyTorch LipNet and decoded by a few lines of Python, must give what `viseme read` prints."""
 import glob
 import os
 import sys
