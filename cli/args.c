@@ -94,6 +94,43 @@ static viseme_status append(struct vis_arg_list *list, const char *text, viseme_
     return VISEME_OK;
 }
 
+/* Seconds, or up to two parts of digits with colons before them: 90.5, 1:30.5, 0:01:30.5. All
+ * parts but the first are below 60. NaN when it is none of these. */
+static double parse_time(const char *text)
+{
+    double seconds = 0;
+    for (int part = 0;; part++) {
+        size_t digits = strspn(text, "0123456789");
+        int last = text[digits] != ':';
+        if (last && text[digits] == '.')
+            digits += 1 + strspn(text + digits + 1, "0123456789");
+        if (part > 2 || digits == 0 || (digits == 1 && *text == '.') || digits > 15)
+            return NAN;
+        double value = strtod(text, NULL);
+        if (part > 0 && value >= 60)
+            return NAN;
+        seconds = 60 * seconds + value;
+        text += digits;
+        if (last)
+            return *text ? NAN : seconds;
+        text++;
+    }
+}
+
+static viseme_status set_time(const struct parse *p, const struct vis_option *o, const char *text)
+{
+    double seconds = parse_time(text);
+    if (isnan(seconds))
+        return vis_fail(p->err, VISEME_ERR_ARGUMENT,
+                        "%s: --%s wants seconds or [HH:]MM:SS, not '%s'", p->command->name, o->name,
+                        text);
+    if (seconds < o->min || seconds > o->max)
+        return vis_fail(p->err, VISEME_ERR_ARGUMENT, "%s: --%s must be from %g to %g s, not %s",
+                        p->command->name, o->name, o->min, o->max, text);
+    *(double *)(void *)((char *)p->settings + o->offset) = seconds;
+    return VISEME_OK;
+}
+
 static viseme_status set_number(const struct parse *p, const struct vis_option *o, const char *text)
 {
     char *field = (char *)p->settings + o->offset, *end = NULL;
@@ -138,6 +175,8 @@ static viseme_status set(const struct parse *p, const struct vis_option *o, cons
     case VIS_ARG_INT:
     case VIS_ARG_REAL:
         return set_number(p, o, text);
+    case VIS_ARG_TIME:
+        return set_time(p, o, text);
     case VIS_ARG_CHOICE:
         return set_choice(p, o, text);
     case VIS_ARG_LIST:

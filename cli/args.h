@@ -11,6 +11,7 @@ enum vis_arg_kind {
     VIS_ARG_FLAG,   /* int, set to 1; takes no value */
     VIS_ARG_INT,    /* int, min to max */
     VIS_ARG_REAL,   /* double, min to max */
+    VIS_ARG_TIME,   /* double, seconds, min to max; written as seconds or [HH:]MM:SS */
     VIS_ARG_TEXT,   /* const char * */
     VIS_ARG_CHOICE, /* int, the position in `choices` */
     VIS_ARG_LIST    /* struct vis_arg_list, one entry each time the option is given */
@@ -29,7 +30,7 @@ struct vis_option {
     const char *help;  /* may hold newlines */
     enum vis_arg_kind kind;
     size_t offset;              /* of the field in the command's settings */
-    double min, max;            /* VIS_ARG_INT, VIS_ARG_REAL: both included */
+    double min, max;            /* VIS_ARG_INT, VIS_ARG_REAL, VIS_ARG_TIME: both included */
     const char *const *choices; /* VIS_ARG_CHOICE: NULL-terminated */
 };
 

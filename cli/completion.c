@@ -20,7 +20,7 @@ static enum values values_of(const struct vis_option *o)
 {
     if (o->kind == VIS_ARG_CHOICE)
         return WORDS;
-    if (o->kind == VIS_ARG_INT || o->kind == VIS_ARG_REAL)
+    if (o->kind == VIS_ARG_INT || o->kind == VIS_ARG_REAL || o->kind == VIS_ARG_TIME)
         return NOTHING;
     if (strstr(o->value, "DIR"))
         return FOLDERS;

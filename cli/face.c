@@ -11,6 +11,7 @@
 #include "cli/folder.h"
 #include "cli/json_line.h"
 #include "cli/lookup.h"
+#include "cli/part.h"
 #include "cli/progress.h"
 #include "io/frames.h"
 #include "io/npy.h"
@@ -26,7 +27,8 @@ enum {
 struct settings {
     const char *crops, *crops_npy, *draw, *cascade;
     int json, quiet;
-    double fps;
+    double fps, from_s, to_s;
+    int as_stored;
 };
 
 struct job {
@@ -38,8 +40,10 @@ struct job {
     struct vis_folder *crops, *drawn;
     uint8_t *kept; /* [kept_count 64 128 3] for --crops-npy */
     size_t kept_count, kept_room;
-    int64_t frame_count, crop_count, held_count, gap_from; /* gap_from: first held crop, or -1 */
-    json_t *gaps;                                          /* for the summary of --json */
+    int64_t frame_count, crop_count, held_count;
+    double start_s; /* of the first crop */
+    struct vis_gaps gaps;
+    struct vis_frames_options frames_options;
 };
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -58,6 +62,9 @@ static const struct vis_option options[] = {
      VIS_ARG_FLAG, FIELD(json), 0, 0, NULL},
     {0, "fps", "F", "pictures a second, of a folder or a pattern of PNG files (default 25)",
      VIS_ARG_REAL, FIELD(fps), 0.1, 1000, NULL},
+    {0, "ss", "TIME", VIS_HELP_SS, VIS_ARG_TIME, FIELD(from_s), 0, 86400, NULL},
+    {0, "to", "TIME", VIS_HELP_TO, VIS_ARG_TIME, FIELD(to_s), 1e-3, 86400, NULL},
+    {0, "no-autorotate", NULL, VIS_HELP_AS_STORED, VIS_ARG_FLAG, FIELD(as_stored), 0, 0, NULL},
     {0, "cascade", "FILE",
      "face cascade of OpenCV; otherwise $VISEME_CASCADE, or the one of\n"
      "the package opencv-data",
@@ -109,21 +116,6 @@ static json_t *json_crop(const viseme_crop *crop)
                      "confidence", vis_json_real(f->confidence));
 }
 
-/* Notes where held crops begin and end: `held` says it of the crop `index`. */
-static viseme_status track_gap(struct job *job, int held, int64_t index, viseme_error *err)
-{
-    if (held && job->gap_from < 0)
-        job->gap_from = index;
-    if (held || job->gap_from < 0)
-        return VISEME_OK;
-    json_t *gap = json_pack("{s:f, s:f}", "start_s", (double)job->gap_from / RATE, "end_s",
-                            (double)index / RATE);
-    job->gap_from = -1;
-    if (json_array_append_new(job->gaps, gap) != 0)
-        return vis_fail(err, VISEME_ERR_NOMEM, "out of memory for the list of gaps");
-    return VISEME_OK;
-}
-
 static void list_crop(const viseme_crop *crop)
 {
     const viseme_face *f = &crop->face;
@@ -137,10 +129,12 @@ static void list_crop(const viseme_crop *crop)
 
 static viseme_status take_crop(struct job *job, const viseme_crop *crop, viseme_error *err)
 {
-    viseme_status status = track_gap(job, crop->held, crop->index, err);
-    job->crop_count++;
+    viseme_status status = VISEME_OK;
+    vis_gaps_add(&job->gaps, crop->held, crop->time_s);
+    if (job->crop_count++ == 0)
+        job->start_s = crop->time_s;
     job->held_count += crop->held;
-    if (status == VISEME_OK && job->crops) {
+    if (job->crops) {
         const viseme_image image = {crop->bgr, crop->width, crop->height, 3 * crop->width,
                                     VISEME_BGR24};
         status = vis_folder_add(job->crops, &image, err);
@@ -190,8 +184,10 @@ static viseme_status pump(struct job *job, viseme_error *err)
     struct vis_frames_info info;
     viseme_status status = VISEME_OK;
     vis_frames_get_info(job->frames, &info);
-    vis_progress_start(&bar, job->path, info.duration_s,
+    vis_progress_start(&bar, job->path, vis_part_seconds(&info, &job->frames_options),
                        job->set.quiet || job->set.json || lists(job));
+    if (!job->set.quiet)
+        vis_part_notes(job->path, &info);
     while (status == VISEME_OK) {
         viseme_image image;
         double seconds = 0;
@@ -204,7 +200,7 @@ static viseme_status pump(struct job *job, viseme_error *err)
             status = draw_frame(job, &image, err);
         if (status == VISEME_OK)
             status = take_crops(job, err);
-        vis_progress_update(&bar, seconds);
+        vis_progress_update(&bar, seconds - job->set.from_s);
     }
     if (status == VISEME_OK)
         status = viseme_cropper_finish(job->cropper, err);
@@ -234,24 +230,29 @@ static viseme_status write_npy(const struct job *job, viseme_error *err)
 
 static viseme_status summarise(struct job *job, viseme_error *err)
 {
-    viseme_status status = VISEME_OK;
-    if (job->gap_from >= 0)
-        status = track_gap(job, 0, job->crop_count, err);
-    if (status != VISEME_OK)
-        return status;
-    if (job->set.json)
-        return vis_json_write(
-            stdout,
-            json_pack("{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:O}", "schema", VIS_JSON_SCHEMA,
-                      "status", "ok", "type", "summary", "input", vis_json_text(job->path),
-                      "frames", (json_int_t)job->frame_count, "crops", (json_int_t)job->crop_count,
-                      "crops_held", (json_int_t)job->held_count, "duration_s",
-                      vis_json_real((double)job->crop_count / RATE), "gaps", job->gaps),
-            err);
+    double duration_s = (double)job->crop_count / RATE;
+    json_t *gaps = vis_gaps_list(&job->gaps, job->start_s + duration_s);
+    struct vis_frames_info info;
+    if (!gaps)
+        return vis_fail(err, VISEME_ERR_NOMEM, "out of memory for the list of gaps");
+    vis_frames_get_info(job->frames, &info);
+    if (job->set.json) {
+        json_t *summary = json_pack(
+            "{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:O}", "schema", VIS_JSON_SCHEMA,
+            "status", "ok", "type", "summary", "input", vis_json_text(job->path), "frames",
+            (json_int_t)job->frame_count, "crops", (json_int_t)job->crop_count, "crops_held",
+            (json_int_t)job->held_count, "start_s", vis_json_real(job->start_s), "duration_s",
+            vis_json_real(duration_s), "gaps", gaps);
+        if (vis_part_json(summary, &info, &job->frames_options) != 0) {
+            json_decref(summary);
+            summary = NULL;
+        }
+        return vis_json_write(stdout, summary, err);
+    }
     if (!job->set.quiet && (!lists(job) || job->held_count > 0))
         fprintf(stderr, "%s: %lld frames, %lld crops, %lld of them held in %zu gaps\n", job->path,
                 (long long)job->frame_count, (long long)job->crop_count, (long long)job->held_count,
-                json_array_size(job->gaps));
+                json_array_size(gaps));
     return VISEME_OK;
 }
 
@@ -278,13 +279,12 @@ static viseme_status check(const struct settings *set, viseme_error *err)
     if (set->crops_npy && strcmp(set->crops_npy, "-") == 0 && set->json)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "face: standard output takes the array or the JSON, not both");
-    return VISEME_OK;
+    return vis_part_check("face", set->from_s, set->to_s, err);
 }
 
 /* *told: 1 when the failure has been reported already. */
 static viseme_status find_faces(struct job *job, int *told, viseme_error *err)
 {
-    const struct vis_frames_options frames_options = {.fps = job->set.fps};
     viseme_crop_options crop_options = {.rate = RATE};
     viseme_status status =
         vis_read_cascade(&job->cascade, &crop_options.cascade_bytes, job->set.cascade);
@@ -292,11 +292,11 @@ static viseme_status find_faces(struct job *job, int *told, viseme_error *err)
     if (status != VISEME_OK)
         return status;
     crop_options.cascade_xml = job->cascade;
-    job->gap_from = -1;
-    job->gaps = json_array();
-    if (!job->gaps)
-        return vis_fail_nomem(err, sizeof(json_t));
-    status = vis_frames_open(&job->frames, job->path, &frames_options, err);
+    job->frames_options = (struct vis_frames_options){.fps = job->set.fps,
+                                                      .from_s = job->set.from_s,
+                                                      .to_s = job->set.to_s,
+                                                      .as_stored = job->set.as_stored};
+    status = vis_frames_open(&job->frames, job->path, &job->frames_options, err);
     if (status == VISEME_OK)
         status = viseme_cropper_open(&job->cropper, &crop_options, err);
     if (status == VISEME_OK && job->set.crops)
@@ -338,7 +338,7 @@ static int run(const struct vis_command *self, int argc, char **argv)
     vis_folder_abort(job.drawn);
     viseme_cropper_close(job.cropper);
     vis_frames_close(job.frames);
-    json_decref(job.gaps);
+    vis_gaps_free(&job.gaps);
     free(job.kept);
     free(job.cascade);
     vis_args_free(self, &job.set, &operands);

@@ -9,6 +9,7 @@
 #include "cli/errors.h"
 #include "cli/json_line.h"
 #include "cli/lookup.h"
+#include "cli/part.h"
 #include "cli/profile.h"
 #include "cli/progress.h"
 #include "cli/read_words.h"
@@ -20,8 +21,8 @@
 
 struct settings {
     const char *model, *output, *emissions, *cascade, *lm, *grammar;
-    int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words;
-    double fps, lm_weight, min_confidence;
+    int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words, as_stored;
+    double fps, from_s, to_s, lm_weight, min_confidence;
 };
 
 /* What all inputs share. */
@@ -41,7 +42,9 @@ struct reading {
     const char *path;
     struct vis_frames *frames;
     viseme_reader *reader;
+    struct vis_frames_options frames_options;
     struct vis_frames_info info;
+    struct vis_gaps gaps;
     double video_s, started;
     int unsure; /* the confidence is below --min-confidence */
 };
@@ -87,6 +90,9 @@ static const struct vis_option options[] = {
      FIELD(threads), 0, 256, NULL},
     {0, "fps", "F", "pictures a second, of a folder or a pattern of PNG files (default 25)",
      VIS_ARG_REAL, FIELD(fps), 0.1, 1000, NULL},
+    {0, "ss", "TIME", VIS_HELP_SS, VIS_ARG_TIME, FIELD(from_s), 0, 86400, NULL},
+    {0, "to", "TIME", VIS_HELP_TO, VIS_ARG_TIME, FIELD(to_s), 1e-3, 86400, NULL},
+    {0, "no-autorotate", NULL, VIS_HELP_AS_STORED, VIS_ARG_FLAG, FIELD(as_stored), 0, 0, NULL},
     {0, "cascade", "FILE",
      "face cascade of OpenCV; otherwise $VISEME_CASCADE, or the one of\n"
      "the package opencv-data",
@@ -116,7 +122,8 @@ static viseme_status pump(struct reading *r, const struct job *job, viseme_error
 {
     struct vis_progress bar;
     viseme_status status = VISEME_OK;
-    vis_progress_start(&bar, r->path, r->info.duration_s, job->set.quiet);
+    vis_progress_start(&bar, r->path, vis_part_seconds(&r->info, &r->frames_options),
+                       job->set.quiet);
     for (;;) {
         viseme_image image;
         double seconds = 0, before = vis_clock_s();
@@ -127,7 +134,7 @@ static viseme_status pump(struct reading *r, const struct job *job, viseme_error
         status = viseme_reader_push(r->reader, &image, seconds, err);
         if (status != VISEME_OK)
             break;
-        vis_progress_update(&bar, seconds);
+        vis_progress_update(&bar, seconds - job->set.from_s);
     }
     if (status == VISEME_OK) {
         vis_progress_stage(&bar, "reading");
@@ -183,7 +190,7 @@ static const char *decoder_name(const struct settings *set)
                            : "greedy";
 }
 
-static json_t *json_result(const struct job *job, const struct reading *r)
+static json_t *json_result(const struct job *job, struct reading *r)
 {
     viseme_reader_stats stats;
     const viseme_hypothesis *best = viseme_reader_hypothesis(r->reader, 0);
@@ -196,20 +203,25 @@ static json_t *json_result(const struct job *job, const struct reading *r)
     json_t *model = json_pack("{s:o, s:o}", "path", vis_json_text(job->model_path), "arch",
                               vis_json_text(viseme_model_metadata(job->model, "viseme.arch")));
     double confidence = best ? best->confidence : 0;
-    return json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o, "
-        "s:o, "
-        "s:s, s:s}",
+    json_t *gaps = vis_gaps_list(&r->gaps, stats.start_s + stats.duration_s);
+    json_t *result = json_pack(
+        "{s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:O, "
+        "s:o, s:o, s:o, s:s, s:s}",
         "schema", VIS_JSON_SCHEMA, "status", "ok", "input", vis_json_text(r->path), "text",
         vis_json_text(best ? best->text : ""), "confidence", vis_json_real(confidence),
         "min_confidence", vis_json_real(stats.min_confidence), "out_of_domain", stats.out_of_domain,
         "warning", stats.out_of_domain ? json_string(out_of_domain) : json_null(), "hypotheses",
         json_hypotheses(r->reader, job->set.words), "decoder", decoder_name(&job->set), "beam",
-        job->set.beam, "duration_s", vis_json_real(stats.duration_s), "frames",
-        (json_int_t)stats.frames, "crops", (json_int_t)stats.crops, "crops_held",
-        (json_int_t)stats.crops_held, "frame_rate", vis_json_real(r->info.frame_rate), "stages",
-        stages, "model", model, "cpu", viseme_cpu_name(viseme_model_cpu(job->model)), "gemm",
-        vis_gemm_choices[job->set.gemm]);
+        job->set.beam, "start_s", vis_json_real(stats.start_s), "duration_s",
+        vis_json_real(stats.duration_s), "frames", (json_int_t)stats.frames, "crops",
+        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "gaps", gaps,
+        "frame_rate", vis_json_real(r->info.frame_rate), "stages", stages, "model", model, "cpu",
+        viseme_cpu_name(viseme_model_cpu(job->model)), "gemm", vis_gemm_choices[job->set.gemm]);
+    if (vis_part_json(result, &r->info, &r->frames_options) != 0) {
+        json_decref(result);
+        return NULL;
+    }
+    return result;
 }
 
 static viseme_status write_emissions(const struct job *job, const struct reading *r,
@@ -274,18 +286,30 @@ static viseme_reader_options decoding(const struct job *job)
                                    .min_confidence = job->set.min_confidence};
 }
 
+static void see_crop(void *reading, const viseme_crop *crop)
+{
+    vis_gaps_add(&((struct reading *)reading)->gaps, crop->held, crop->time_s);
+}
+
 /* *unsure: it was read, with less confidence than asked for. */
 static viseme_status read_one(const struct job *job, const char *path, int *unsure,
                               viseme_error *err)
 {
     struct reading r = {.path = path, .started = vis_clock_s()};
-    const struct vis_frames_options frames_options = {.fps = job->set.fps};
+    r.frames_options = (struct vis_frames_options){.fps = job->set.fps,
+                                                   .from_s = job->set.from_s,
+                                                   .to_s = job->set.to_s,
+                                                   .as_stored = job->set.as_stored};
     viseme_reader_options reader_options = decoding(job);
     reader_options.crop.cascade_xml = job->cascade;
     reader_options.crop.cascade_bytes = job->cascade_bytes;
-    viseme_status status = vis_frames_open(&r.frames, path, &frames_options, err);
+    reader_options.on_crop = see_crop;
+    reader_options.user = &r;
+    viseme_status status = vis_frames_open(&r.frames, path, &r.frames_options, err);
     if (status == VISEME_OK) {
         vis_frames_get_info(r.frames, &r.info);
+        if (!job->set.quiet)
+            vis_part_notes(path, &r.info);
         status = viseme_reader_open(&r.reader, job->model, &reader_options, err);
     }
     if (status == VISEME_OK)
@@ -295,6 +319,7 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
     *unsure = r.unsure;
     viseme_reader_close(r.reader);
     vis_frames_close(r.frames);
+    vis_gaps_free(&r.gaps);
     if (status != VISEME_OK && status != VISEME_ERR_OUTPUT)
         vis_name_error(err, path);
     return status;
@@ -331,7 +356,7 @@ static viseme_status check(const struct settings *set, int inputs, viseme_error 
         (!set->output || strcmp(set->output, "-") == 0))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "read: --emissions - leaves no place for the text; name a file with -o");
-    return VISEME_OK;
+    return vis_part_check("read", set->from_s, set->to_s, err);
 }
 
 /* A language model or a grammar that cannot be used is said once, not for every input. */
