@@ -258,7 +258,24 @@ typedef struct viseme_face {
     double x, y, width, height; /**< smoothed box of the detector's kind */
     double mouth_x, mouth_y;    /**< centre of the mouth */
     double confidence;          /**< 0 to 1 */
+    int id;                     /**< of the track it belongs to, see viseme_track */
 } viseme_face;
+
+/** A face through a video. A shot ends where the scene or the frame's size changes; every face is
+ *  new then. Within a shot a face that leaves and comes back near its old place is the same one. */
+typedef struct viseme_track {
+    int id;                /**< 1, 2 ... in order of appearance; in a frame from left to right */
+    int shot;              /**< 1, 2 ... */
+    int number;            /**< 1, 2 ... in its shot */
+    double start_s, end_s; /**< the first and the last frame with it, from the first frame */
+    int64_t frames;        /**< frames with it */
+    int64_t chosen_frames; /**< of these, where it was the one cut out */
+} viseme_track;
+
+/** A stretch of time without the chosen face; the crops in it are held. */
+typedef struct viseme_gap {
+    double start_s, end_s; /**< from the first frame */
+} viseme_gap;
 
 /** One mouth picture as a network sees it. */
 typedef struct viseme_crop {
@@ -268,9 +285,26 @@ typedef struct viseme_crop {
     double time_s;    /**< the time of the first frame, and index / rate */
     int held;         /**< 1: the frame at this time has no face, the nearest crop is repeated */
     viseme_face face; /**< where it came from; of the repeated crop when held */
+    const viseme_face *faces; /**< every face followed in the frame at this time, by id; lives as
+                                   long as bgr. Not known before the first chosen face */
+    size_t face_count;
 } viseme_crop;
 
 typedef struct viseme_cropper viseme_cropper;
+
+/** Which face is cut out where there are several. */
+typedef enum viseme_face_choice {
+    VISEME_FACE_LARGEST = 0, /**< the largest when faces are first seen; from then on the same one,
+                                  until it has been gone for two seconds or the scene changes */
+    VISEME_FACE_POINT = 1,   /**< likewise, the one nearest to a point of the frame */
+    VISEME_FACE_NUMBER = 2   /**< the one with that viseme_track.number in every shot */
+} viseme_face_choice;
+
+/** What happens where the chosen face is not there. */
+typedef enum viseme_no_face {
+    VISEME_NO_FACE_HOLD = 0, /**< the nearest crop is repeated */
+    VISEME_NO_FACE_FAIL = 1  /**< the push, or finish, fails with VISEME_ERR_NO_FACE */
+} viseme_no_face;
 
 /** Options of viseme_cropper_open() and viseme_reader_open(). */
 typedef struct viseme_crop_options {
@@ -279,13 +313,18 @@ typedef struct viseme_crop_options {
                                   crops only */
     size_t cascade_bytes;
     double rate; /**< crops a second, up to 1000; 0: 25, as every network here was trained */
+    viseme_face_choice face;
+    int face_number;       /**< VISEME_FACE_NUMBER: 1, 2 ... */
+    double face_x, face_y; /**< VISEME_FACE_POINT: in pixels of the frame */
+    int all_faces; /**< 1: follow every face, at most 16 at a time; 0: only what is needed */
+    viseme_no_face on_no_face;
 } viseme_crop_options;
 
 /** Opens the task that turns frames of a video into mouth crops of the LipNet geometry
  *  (64 x 128): faces are detected now and then and tracked between, boxes are smoothed over
  *  time. Time never shifts: there is a crop for every 1/rate of a second of video from the
  *  first frame to the last, and where a frame has no face the last crop is held (before the
- *  first face, the first one).
+ *  first face, the first one); see viseme_cropper_gap().
  *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (a damaged cascade) or
  *  VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_cropper_open(viseme_cropper **out, const viseme_crop_options *opts,
@@ -304,8 +343,13 @@ VISEME_API viseme_status viseme_cropper_finish(viseme_cropper *cropper, viseme_e
 /** The next crop that is ready: 1 and `crop` filled, or 0. */
 VISEME_API int viseme_cropper_next(viseme_cropper *cropper, viseme_crop *crop);
 
-/** The face in the frame pushed last: 1 and `face` filled, or 0 when there is none. */
+/** The chosen face in the frame pushed last: 1 and `face` filled, or 0 when there is none. */
 VISEME_API int viseme_cropper_face(const viseme_cropper *cropper, viseme_face *face);
+
+/** Gap i of what was cropped so far, in order of time: 1 and `gap` filled, or 0. */
+VISEME_API int viseme_cropper_gap(const viseme_cropper *cropper, size_t i, viseme_gap *gap);
+/** Face i of those followed so far, in order of ids: 1 and `track` filled, or 0. */
+VISEME_API int viseme_cropper_track(const viseme_cropper *cropper, size_t i, viseme_track *track);
 
 /* ---- Reading lips ------------------------------------------------------------------------ */
 
@@ -404,6 +448,8 @@ VISEME_API const viseme_word *viseme_reader_words(const viseme_reader *reader, s
  *  live as long as the reader. Either pointer may be NULL. */
 VISEME_API const float *viseme_reader_logits(const viseme_reader *reader, int64_t *frames,
                                              int *classes);
+/** Gaps of the clip, as viseme_cropper_gap(); none for a reader that took crops. */
+VISEME_API int viseme_reader_gap(const viseme_reader *reader, size_t i, viseme_gap *gap);
 /** The session that runs the reader's network, for viseme_session_profile() and the like: its
  *  last run is the last window that was read. It belongs to the reader and lives as long. */
 VISEME_API const viseme_session *viseme_reader_session(const viseme_reader *reader);

@@ -5,9 +5,10 @@
 
 #include "base/error.h"
 #include "signal/warp.h"
-#include "tasks/crop_face.h"
+#include "tasks/face_haar.h"
+#include "tasks/face_tracks.h"
 
-enum { CROP_WIDTH = 128, CROP_HEIGHT = 64, MAX_SIDE = 16384 };
+enum { CROP_WIDTH = VIS_CROP_WIDTH, CROP_HEIGHT = VIS_CROP_HEIGHT, MAX_SIDE = 16384 };
 
 #define DEFAULT_RATE 25.0
 #define MAX_RATE     1000.0
@@ -17,68 +18,90 @@ enum { CROP_WIDTH = 128, CROP_HEIGHT = 64, MAX_SIDE = 16384 };
  * Not a half: frames at twice the rate would then lie on the edge. */
 #define TOLERANCE 0.25
 
-/* The mouth in frontalface_alt2's box and the distance between the outer corners of the eyes, as
- * parts of it. By landmarks the distance is 0.524; crops 3 % wider were read with a smaller CTC
- * loss on clips that LipNet was trained on (1.46 against 1.59 a clip, flat from here to 0.56). */
-#define MOUTH_X    0.503
-#define MOUTH_Y    0.825
-#define EYES_WIDTH 0.54
-
-/* LipNet's template of a face is 256 x 256; the outer corners of the eyes are this far apart in
- * it, and the crop is 160 x 80 of it around the mouth. */
-#define TEMPLATE_EYES 125.7436
-#define TEMPLATE_CROP 160.0
-
 /* What a frame leaves behind. */
 struct view {
-    double seconds;            /* from the first frame */
-    int found;                 /* the frame had a face */
-    int drawn;                 /* there is a picture: its own, or one held from an earlier frame */
-    struct vis_face_seen face; /* where the picture came from */
+    double seconds;  /* from the first frame */
+    int found;       /* the frame had the chosen face */
+    int drawn;       /* there is a picture: its own, or one held from an earlier frame */
+    viseme_face own; /* where the picture came from */
     uint8_t picture[CROP_HEIGHT * CROP_WIDTH * 3];
+    viseme_face faces[VIS_FACES];
+    size_t face_count;
+};
+
+/* Crops that were held, first to first + count. */
+struct gap {
+    int64_t first, count;
 };
 
 /* A crop is taken from the last frame that was there at its time, which is known when the next
  * frame comes: so two views are kept. */
 struct viseme_cropper {
-    struct vis_follow *follow;
-    double rate, aspect;
+    struct vis_face_tracks *tracks;
+    double rate;
+    viseme_no_face on_no_face;
     int started, finished;
     double start_s, last_s;  /* as given by the caller */
     struct view before, now; /* of the last two frames */
     int64_t next_index;
+    struct gap *gaps;
+    size_t gap_count, gap_room;
 };
 
-viseme_status viseme_cropper_open(viseme_cropper **out, const viseme_crop_options *opts,
-                                  viseme_error *err)
+static viseme_status check_options(const viseme_crop_options *opts, viseme_error *err)
 {
-    struct vis_cascade *cascade = NULL;
-    viseme_cropper *c = NULL;
-    viseme_status status = VISEME_OK;
-    if (!out)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: no place for the result");
-    *out = NULL;
     if (!opts || !opts->cascade_xml)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: the options have no cascade");
     if (!(opts->rate >= 0 && opts->rate <= MAX_RATE))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "cropper: the rate must be above 0 and at most %g crops a second",
                         MAX_RATE);
-    status = vis_cascade_parse(&cascade, opts->cascade_xml, opts->cascade_bytes, err);
+    if ((opts->face != VISEME_FACE_LARGEST && opts->face != VISEME_FACE_POINT &&
+         opts->face != VISEME_FACE_NUMBER) ||
+        (opts->face == VISEME_FACE_NUMBER && opts->face_number < 1) ||
+        (opts->face == VISEME_FACE_POINT && !(isfinite(opts->face_x) && isfinite(opts->face_y))))
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "cropper: a face is chosen by size, by a finite point, or by a number "
+                        "from 1 on");
+    if (opts->on_no_face != VISEME_NO_FACE_HOLD && opts->on_no_face != VISEME_NO_FACE_FAIL)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: on_no_face is neither hold nor fail");
+    return VISEME_OK;
+}
+
+viseme_status viseme_cropper_open(viseme_cropper **out, const viseme_crop_options *opts,
+                                  viseme_error *err)
+{
+    struct vis_face_finder finder = {0};
+    struct vis_cascade *cascade = NULL;
+    viseme_cropper *c = NULL;
+    if (!out)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: no place for the result");
+    *out = NULL;
+    viseme_status status = check_options(opts, err);
     if (status != VISEME_OK)
         return status;
+    status = vis_cascade_parse(&cascade, opts->cascade_xml, opts->cascade_bytes, err);
+    if (status == VISEME_OK)
+        status = vis_face_haar(&finder, cascade, err);
+    if (status != VISEME_OK)
+        return status;
+    const struct vis_face_tracks_options tracks = {.choice = opts->face,
+                                                   .number = opts->face_number,
+                                                   .x = opts->face_x,
+                                                   .y = opts->face_y,
+                                                   .all = opts->all_faces != 0};
     c = calloc(1, sizeof *c);
     if (!c) {
-        vis_cascade_free(cascade);
+        finder.method->free(finder.self);
         return vis_fail_nomem(err, sizeof *c);
     }
     c->rate = opts->rate > 0 ? opts->rate : DEFAULT_RATE;
-    status = vis_follow_create(&c->follow, cascade, err);
+    c->on_no_face = opts->on_no_face;
+    status = vis_face_tracks_create(&c->tracks, finder, &tracks, err);
     if (status != VISEME_OK) {
         viseme_cropper_close(c);
         return status;
     }
-    c->aspect = vis_follow_aspect(c->follow);
     *out = c;
     return VISEME_OK;
 }
@@ -87,45 +110,29 @@ void viseme_cropper_close(viseme_cropper *c)
 {
     if (!c)
         return;
-    vis_follow_free(c->follow);
+    vis_face_tracks_free(c->tracks);
+    free(c->gaps);
     free(c);
 }
 
-/* ---- Geometry -----------------------------------------------------------------------------------
- */
-
-struct mouth {
-    double x, y;
-    double crop_width; /* in pixels of the frame */
-};
-
-static struct mouth mouth_of(const viseme_cropper *c, const struct vis_face_pose *p)
+static viseme_face face_of(const struct vis_face_tracked *t)
 {
-    return (struct mouth){p->x + (MOUTH_X - 0.5) * p->width,
-                          p->y + (MOUTH_Y - 0.5) * p->width * c->aspect,
-                          TEMPLATE_CROP / TEMPLATE_EYES * EYES_WIDTH * p->width};
-}
-
-static viseme_face face_of(const viseme_cropper *c, const struct vis_face_seen *seen)
-{
-    const struct vis_face_pose *p = &seen->pose;
-    const struct mouth m = mouth_of(c, p);
+    const struct vis_face_pose *p = &t->seen.pose;
     return (viseme_face){.x = p->x - p->width / 2,
-                         .y = p->y - p->width * c->aspect / 2,
+                         .y = p->y - p->height / 2,
                          .width = p->width,
-                         .height = p->width * c->aspect,
-                         .mouth_x = m.x,
-                         .mouth_y = m.y,
-                         .confidence = seen->confidence};
+                         .height = p->height,
+                         .mouth_x = t->seen.mouth_x,
+                         .mouth_y = t->seen.mouth_y,
+                         .confidence = t->seen.confidence,
+                         .id = t->id};
 }
 
-static void draw(const viseme_cropper *c, const viseme_image *frame, struct view *to)
+static void draw(const viseme_image *frame, const struct vis_face_seen *seen, uint8_t *picture)
 {
-    const struct mouth m = mouth_of(c, &to->face.pose);
     const struct vis_similarity s =
-        vis_similarity_box(m.x, m.y, m.crop_width, CROP_WIDTH, CROP_HEIGHT);
-    vis_warp_bgr(frame, &s, VIS_BORDER_NEAREST, to->picture, CROP_WIDTH, CROP_HEIGHT);
-    to->drawn = 1;
+        vis_similarity_box(seen->mouth_x, seen->mouth_y, seen->crop_width, CROP_WIDTH, CROP_HEIGHT);
+    vis_warp_bgr(frame, &s, VIS_BORDER_NEAREST, picture, CROP_WIDTH, CROP_HEIGHT);
 }
 
 /* ---- The task -----------------------------------------------------------------------------------
@@ -177,28 +184,68 @@ static viseme_status check_push(viseme_cropper *c, const viseme_image *frame, do
     return VISEME_OK;
 }
 
+/* Takes what the tracks say of a frame into `now`. */
+static void see(viseme_cropper *c, const viseme_image *frame, double seconds)
+{
+    const struct vis_face_tracked *chosen = vis_face_tracks_chosen(c->tracks);
+    int count = 0;
+    const struct vis_face_tracked *faces = vis_face_tracks_faces(c->tracks, &count);
+    c->before = c->now;
+    c->now.seconds = seconds;
+    c->now.found = chosen != NULL;
+    if (chosen) {
+        c->now.own = face_of(chosen);
+        draw(frame, &chosen->seen, c->now.picture);
+        c->now.drawn = 1;
+    }
+    c->now.face_count = (size_t)count;
+    for (int i = 0; i < count; i++)
+        c->now.faces[i] = face_of(&faces[i]);
+}
+
+/* Of an input where every crop must show the face. */
+static viseme_status check_no_face(const viseme_cropper *c, viseme_error *err)
+{
+    int held = 0;
+    const double tick = (double)c->next_index;
+    const struct view *v = next_view(c, &held);
+    const int nothing = !c->now.drawn && tick + TOLERANCE < c->now.seconds * c->rate;
+    if (c->on_no_face == VISEME_NO_FACE_FAIL && ((v && held) || nothing))
+        return vis_fail(err, VISEME_ERR_NO_FACE, "no face at %.3f s", tick / c->rate);
+    return VISEME_OK;
+}
+
+/* Room for the gap that a frame may begin, so that viseme_cropper_next() cannot fail. */
+static viseme_status reserve_gap(viseme_cropper *c, viseme_error *err)
+{
+    if (c->gap_count < c->gap_room)
+        return VISEME_OK;
+    const size_t room = c->gap_room ? 2 * c->gap_room : 8;
+    struct gap *gaps = realloc(c->gaps, room * sizeof *gaps);
+    if (!gaps)
+        return vis_fail_nomem(err, room * sizeof *gaps);
+    c->gaps = gaps;
+    c->gap_room = room;
+    return VISEME_OK;
+}
+
 viseme_status viseme_cropper_push(viseme_cropper *c, const viseme_image *frame, double seconds,
                                   viseme_error *err)
 {
-    struct vis_face_seen seen;
     viseme_status status = check_push(c, frame, &seconds, err);
+    if (status == VISEME_OK)
+        status = reserve_gap(c, err);
     if (status != VISEME_OK)
         return status;
     if (!c->started)
         c->start_s = seconds;
-    status = vis_follow_push(c->follow, frame, seconds - c->start_s, &seen, err);
+    status = vis_face_tracks_push(c->tracks, frame, seconds - c->start_s, err);
     if (status != VISEME_OK)
         return status;
-    c->before = c->now;
-    c->now.seconds = seconds - c->start_s;
-    c->now.found = seen.found;
-    if (seen.found) {
-        c->now.face = seen;
-        draw(c, frame, &c->now);
-    }
+    see(c, frame, seconds - c->start_s);
     c->started = 1;
     c->last_s = seconds;
-    return VISEME_OK;
+    return check_no_face(c, err);
 }
 
 viseme_status viseme_cropper_finish(viseme_cropper *c, viseme_error *err)
@@ -210,7 +257,17 @@ viseme_status viseme_cropper_finish(viseme_cropper *c, viseme_error *err)
         return vis_fail(err, VISEME_ERR_INPUT, "there is no frame in the input");
     if (!c->now.drawn)
         return vis_fail(err, VISEME_ERR_NO_FACE, "no face in the whole input");
-    return VISEME_OK;
+    viseme_status status = reserve_gap(c, err);
+    return status == VISEME_OK ? check_no_face(c, err) : status;
+}
+
+static void note_gap(viseme_cropper *c, int64_t index)
+{
+    struct gap *last = c->gap_count ? &c->gaps[c->gap_count - 1] : NULL;
+    if (last && last->first + last->count == index)
+        last->count++;
+    else
+        c->gaps[c->gap_count++] = (struct gap){index, 1};
 }
 
 int viseme_cropper_next(viseme_cropper *c, viseme_crop *crop)
@@ -219,13 +276,18 @@ int viseme_cropper_next(viseme_cropper *c, viseme_crop *crop)
     const struct view *v = c && crop ? next_view(c, &held) : NULL;
     if (!v)
         return 0;
+    const int later = v->seconds * c->rate > (double)c->next_index + TOLERANCE;
+    if (held)
+        note_gap(c, c->next_index);
     *crop = (viseme_crop){.bgr = v->picture,
                           .width = CROP_WIDTH,
                           .height = CROP_HEIGHT,
                           .index = c->next_index,
                           .time_s = c->start_s + (double)c->next_index / c->rate,
                           .held = held,
-                          .face = face_of(c, &v->face)};
+                          .face = v->own,
+                          .faces = v->faces,
+                          .face_count = later ? 0 : v->face_count};
     c->next_index++;
     return 1;
 }
@@ -234,6 +296,25 @@ int viseme_cropper_face(const viseme_cropper *c, viseme_face *face)
 {
     if (!c || !face || !c->now.found)
         return 0;
-    *face = face_of(c, &c->now.face);
+    *face = c->now.own;
+    return 1;
+}
+
+int viseme_cropper_gap(const viseme_cropper *c, size_t i, viseme_gap *gap)
+{
+    if (!c || !gap || i >= c->gap_count)
+        return 0;
+    const struct gap *g = &c->gaps[i];
+    *gap = (viseme_gap){(double)g->first / c->rate, (double)(g->first + g->count) / c->rate};
+    return 1;
+}
+
+int viseme_cropper_track(const viseme_cropper *c, size_t i, viseme_track *track)
+{
+    size_t count = 0;
+    const viseme_track *tracks = c ? vis_face_tracks_history(c->tracks, &count) : NULL;
+    if (!track || i >= count)
+        return 0;
+    *track = tracks[i];
     return 1;
 }

@@ -375,6 +375,11 @@ const float *viseme_reader_logits(const viseme_reader *r, int64_t *frames, int *
     return r->logits;
 }
 
+int viseme_reader_gap(const viseme_reader *r, size_t i, viseme_gap *gap)
+{
+    return viseme_cropper_gap(r->cropper, i, gap);
+}
+
 const viseme_session *viseme_reader_session(const viseme_reader *r)
 {
     return r->session;

@@ -103,7 +103,8 @@ static void mouth_in(const viseme_crop *crop, double *x, double *y)
 
 static viseme_cropper *open_drawn(double rate)
 {
-    const viseme_crop_options o = {drawn_cascade, sizeof drawn_cascade - 1, rate};
+    const viseme_crop_options o = {
+        .cascade_xml = drawn_cascade, .cascade_bytes = sizeof drawn_cascade - 1, .rate = rate};
     viseme_cropper *c = NULL;
     viseme_error err = {0};
     if (viseme_cropper_open(&c, &o, &err) != VISEME_OK)
@@ -515,7 +516,8 @@ static void refuses_wrong_calls(void **state)
 
 static void refuses_bad_options(void **state)
 {
-    viseme_crop_options o = {drawn_cascade, sizeof drawn_cascade - 1, 0};
+    viseme_crop_options o = {.cascade_xml = drawn_cascade,
+                             .cascade_bytes = sizeof drawn_cascade - 1};
     const double rates[] = {-1, NAN, INFINITY, 1001};
     viseme_cropper *c = NULL;
     (void)state;
@@ -584,7 +586,7 @@ static void follows_real_faces(void **state)
     assert_non_null(frame);
     const viseme_image image = {frame, 360, 288, 360 * 3, VISEME_BGR24};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const viseme_crop_options o = {xml, bytes, 0};
+        const viseme_crop_options o = {.cascade_xml = xml, .cascade_bytes = bytes};
         viseme_cropper *c = NULL;
         struct run run = {0};
         char command[256];
