@@ -267,14 +267,14 @@ typedef struct viseme_track {
     int id;                /**< 1, 2 ... in order of appearance; in a frame from left to right */
     int shot;              /**< 1, 2 ... */
     int number;            /**< 1, 2 ... in its shot */
-    double start_s, end_s; /**< the first and the last frame with it, from the first frame */
+    double start_s, end_s; /**< the times of the first and the last frame with it */
     int64_t frames;        /**< frames with it */
     int64_t chosen_frames; /**< of these, where it was the one cut out */
 } viseme_track;
 
 /** A stretch of time without the chosen face; the crops in it are held. */
 typedef struct viseme_gap {
-    double start_s, end_s; /**< from the first frame */
+    double start_s, end_s; /**< by the times of the frames pushed */
 } viseme_gap;
 
 /** One mouth picture as a network sees it. */

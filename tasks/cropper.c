@@ -211,7 +211,7 @@ static viseme_status check_no_face(const viseme_cropper *c, viseme_error *err)
     const struct view *v = next_view(c, &held);
     const int nothing = !c->now.drawn && tick + TOLERANCE < c->now.seconds * c->rate;
     if (c->on_no_face == VISEME_NO_FACE_FAIL && ((v && held) || nothing))
-        return vis_fail(err, VISEME_ERR_NO_FACE, "no face at %.3f s", tick / c->rate);
+        return vis_fail(err, VISEME_ERR_NO_FACE, "no face at %.3f s", c->start_s + tick / c->rate);
     return VISEME_OK;
 }
 
@@ -239,7 +239,7 @@ viseme_status viseme_cropper_push(viseme_cropper *c, const viseme_image *frame, 
         return status;
     if (!c->started)
         c->start_s = seconds;
-    status = vis_face_tracks_push(c->tracks, frame, seconds - c->start_s, err);
+    status = vis_face_tracks_push(c->tracks, frame, seconds, err);
     if (status != VISEME_OK)
         return status;
     see(c, frame, seconds - c->start_s);
@@ -305,7 +305,8 @@ int viseme_cropper_gap(const viseme_cropper *c, size_t i, viseme_gap *gap)
     if (!c || !gap || i >= c->gap_count)
         return 0;
     const struct gap *g = &c->gaps[i];
-    *gap = (viseme_gap){(double)g->first / c->rate, (double)(g->first + g->count) / c->rate};
+    *gap = (viseme_gap){c->start_s + (double)g->first / c->rate,
+                        c->start_s + (double)(g->first + g->count) / c->rate};
     return 1;
 }
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/drawn_face.h"
 #include "tests/support/scratch.h"
 #include "viseme.h"
 
@@ -19,71 +20,6 @@
 #define FACES "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml"
 
 enum { CROP_BYTES = 64 * 128 * 3 };
-
-/* ---- A drawn face and the cascade that finds it ---------------------------------------------- */
-
-/* Rectangles in twentieths of the face: x, y, width, height, grey level. */
-static const double parts[][5] = {
-    {-2, -2, 24, 24, 190}, {4, 6, 4, 3, 50},  {12, 6, 4, 3, 60},
-    {9, 8, 2, 4, 160},     {6, 15, 8, 2, 40}, {3, 1, 14, 1, 150},
-};
-
-/* Dark left eye, dark right eye; eyes darker than what is below; dark mouth. */
-static const char drawn_cascade[] =
-    "<?xml version=\"1.0\"?><opencv_storage><cascade><stageType>BOOST</stageType>"
-    "<featureType>HAAR</featureType><height>20</height><width>20</width><stageNum>2</stageNum>"
-    "<stages><_><maxWeakCount>2</maxWeakCount><stageThreshold>1.5</stageThreshold>"
-    "<weakClassifiers>"
-    "<_><internalNodes>0 -1 0 -0.12</internalNodes><leafValues>1 0</leafValues></_>"
-    "<_><internalNodes>0 -1 1 -0.12</internalNodes><leafValues>1 0</leafValues></_>"
-    "</weakClassifiers></_>"
-    "<_><maxWeakCount>2</maxWeakCount><stageThreshold>1.5</stageThreshold><weakClassifiers>"
-    "<_><internalNodes>0 -1 2 0.05</internalNodes><leafValues>0 1</leafValues></_>"
-    "<_><internalNodes>0 -1 3 -0.12</internalNodes><leafValues>1 0</leafValues></_>"
-    "</weakClassifiers></_></stages><features>"
-    "<_><rects><_>2 4 8 7 -1.</_><_>4 6 4 3 4.6666667</_></rects></_>"
-    "<_><rects><_>10 4 8 7 -1.</_><_>12 6 4 3 4.6666667</_></rects></_>"
-    "<_><rects><_>3 5 14 10 -1.</_><_>3 10 14 5 2.</_></rects></_>"
-    "<_><rects><_>5 13 10 6 -1.</_><_>6 15 8 2 3.75</_></rects></_>"
-    "</features></cascade></opencv_storage>";
-
-struct canvas {
-    uint8_t *bytes;
-    viseme_image image;
-};
-
-static struct canvas blank(int width, int height)
-{
-    struct canvas c = {malloc((size_t)width * (size_t)height * 3), {0}};
-    assert_non_null(c.bytes);
-    for (int i = 0; i < width * height * 3; i++)
-        c.bytes[i] = (uint8_t)(70 + i % 3 * 4);
-    c.image = (viseme_image){c.bytes, width, height, (ptrdiff_t)width * 3, VISEME_BGR24};
-    return c;
-}
-
-static double covered(int pixel, double from, double to)
-{
-    return fmax(0, fmin(pixel + 1, to) - fmax(pixel, from));
-}
-
-/* Draws a face whose box has the centre (x, y), to a fraction of a pixel; blue is a little darker
- * and red a little brighter than green. */
-static void draw_face(const struct canvas *c, double x, double y, double size)
-{
-    for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++) {
-        const double *p = parts[k], unit = size / 20;
-        const double left = x - size / 2 + p[0] * unit, top = y - size / 2 + p[1] * unit;
-        const double right = left + p[2] * unit, bottom = top + p[3] * unit;
-        for (int j = (int)fmax(0, floor(top)); j < fmin(c->image.height, ceil(bottom)); j++)
-            for (int i = (int)fmax(0, floor(left)); i < fmin(c->image.width, ceil(right)); i++) {
-                const double w = covered(i, left, right) * covered(j, top, bottom);
-                uint8_t *to = c->bytes + j * c->image.stride + i * 3;
-                for (int b = 0; b < 3; b++)
-                    to[b] = (uint8_t)(to[b] + w * (p[4] + (b - 1) * 12 - to[b]) + 0.5);
-            }
-    }
-}
 
 /* Where the drawn mouth is in a crop: the centre of what is dark. */
 static void mouth_in(const viseme_crop *crop, double *x, double *y)
@@ -104,7 +40,7 @@ static void mouth_in(const viseme_crop *crop, double *x, double *y)
 static viseme_cropper *open_drawn(double rate)
 {
     const viseme_crop_options o = {
-        .cascade_xml = drawn_cascade, .cascade_bytes = sizeof drawn_cascade - 1, .rate = rate};
+        .cascade_xml = drawn_cascade, .cascade_bytes = strlen(drawn_cascade), .rate = rate};
     viseme_cropper *c = NULL;
     viseme_error err = {0};
     if (viseme_cropper_open(&c, &o, &err) != VISEME_OK)
@@ -516,8 +452,7 @@ static void refuses_wrong_calls(void **state)
 
 static void refuses_bad_options(void **state)
 {
-    viseme_crop_options o = {.cascade_xml = drawn_cascade,
-                             .cascade_bytes = sizeof drawn_cascade - 1};
+    viseme_crop_options o = {.cascade_xml = drawn_cascade, .cascade_bytes = strlen(drawn_cascade)};
     const double rates[] = {-1, NAN, INFINITY, 1001};
     viseme_cropper *c = NULL;
     (void)state;
