@@ -13,6 +13,7 @@ endif
 V      ?=
 PYTHON ?= /usr/bin/python3
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 
 comma := ,
@@ -99,7 +100,7 @@ $(BUILD)/viseme: $(call obj,$(CLI_SRC)) $(BUILD)/libvisio.a $(BUILD)/libviseme.a
 JOBS ?= $(shell nproc)
 SUBMAKE = +$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: deps deps-test deps-bench demo install
+.PHONY: deps deps-test deps-bench demo install install-files
 deps:
 	@$(DEPS) build
 deps-test:
@@ -112,17 +113,41 @@ demo:
 	@$(SUBMAKE) all
 	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' scripts/demo.sh
 
+# Packagers: make install PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu DESTDIR=stage
 install: all
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin include lib share/viseme/grammars)
-	install -m 755 $(BUILD)/viseme $(DESTDIR)$(PREFIX)/bin/viseme
-	install -m 644 include/viseme.h $(DESTDIR)$(PREFIX)/include/viseme.h
-	install -m 644 $(BUILD)/libviseme.a $(DESTDIR)$(PREFIX)/lib/libviseme.a
-	install -m 755 $(BUILD)/libviseme.so $(DESTDIR)$(PREFIX)/lib/libviseme.so.$(VERSION)
-	ln -sf libviseme.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libviseme.so.0
-	ln -sf libviseme.so.0 $(DESTDIR)$(PREFIX)/lib/libviseme.so
-	for f in $(sort $(wildcard weights/*.safetensors)); do \
-	    install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/viseme/ || exit 1; done
-	install -m 644 grammars/*.txt $(DESTDIR)$(PREFIX)/share/viseme/grammars/
+	@$(MAKE) --no-print-directory install-files
+
+# Copies what is built; pages and completions are made by the program itself.
+to = $(DESTDIR)$(PREFIX)
+put = install -m 644
+install-files:
+	install -d $(addprefix $(to)/,bin include share/viseme/python share/viseme/grammars \
+	    share/man/man1 share/bash-completion/completions share/zsh/site-functions \
+	    share/doc/viseme/examples) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 755 $(BUILD)/viseme $(to)/bin/viseme
+	$(put) include/viseme.h $(to)/include/viseme.h
+	$(put) $(BUILD)/libviseme.a $(DESTDIR)$(LIBDIR)/libviseme.a
+	install -m 755 $(BUILD)/libviseme.so $(DESTDIR)$(LIBDIR)/libviseme.so.$(VERSION)
+	ln -sf libviseme.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libviseme.so.0
+	ln -sf libviseme.so.0 $(DESTDIR)$(LIBDIR)/libviseme.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@REQUIRES@|$(LIB_PKGS)|' \
+	    -e 's|@LIBS@|$(if $(filter-out 0,$(BLAS)),-lopenblas )-lm -pthread|' \
+	    viseme.pc.in >$(BUILD)/viseme.pc
+	$(put) $(BUILD)/viseme.pc $(DESTDIR)$(LIBDIR)/pkgconfig/viseme.pc
+	for f in $(sort $(wildcard weights/*.safetensors weights/*.md)); do \
+	    $(put) "$$f" $(to)/share/viseme/ || exit 1; done
+	for f in $(sort $(wildcard grammars/*.txt)); do \
+	    $(put) "$$f" $(to)/share/viseme/grammars/ || exit 1; done
+	$(put) python/viseme.py $(to)/share/viseme/python/viseme.py
+	$(put) $(sort $(wildcard examples/*)) $(to)/share/doc/viseme/examples/
+	$(put) LICENSE $(to)/share/doc/viseme/LICENSE
+	scripts/man.sh $(BUILD)/viseme '$(PREFIX)' >$(BUILD)/viseme.1
+	$(put) $(BUILD)/viseme.1 $(to)/share/man/man1/viseme.1
+	$(BUILD)/viseme completion bash >$(BUILD)/completion.bash
+	$(put) $(BUILD)/completion.bash $(to)/share/bash-completion/completions/viseme
+	$(BUILD)/viseme completion zsh >$(BUILD)/completion.zsh
+	$(put) $(BUILD)/completion.zsh $(to)/share/zsh/site-functions/_viseme
 
 include tests/tests.mk
 include bench/bench.mk

@@ -82,6 +82,8 @@ need_test() {
     need_python
     need python3-pytest module pytest
     need python3-h5py module h5py
+    need zsh program zsh
+    need groff-base program groff
 }
 
 need_bench() {

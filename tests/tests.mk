@@ -87,7 +87,7 @@ parity:
 
 # ---- style and rules ---------------------------------------------------------------------------
 FORMATTED = $(sort $(wildcard $(foreach d,include base kernels kernels/c kernels/x86 engine nets \
-        signal tasks io cli tests/unit tests/support tests/checkkern tests/fuzz bench, \
+        signal tasks io cli tests/unit tests/support tests/checkkern tests/fuzz bench examples, \
         $(d)/*.c $(d)/*.h)))
 
 .PHONY: format lint
