@@ -90,7 +90,9 @@ def test_man_page(prefix, viseme):
     for command in COMMANDS:
         shown = viseme(command, "--help").out
         assert " ".join(shown.splitlines()[0][len("Usage: "):].split()) in text
-        for option in re.findall(r"^(?:  -., |      )(--[a-z-]+(?: [^ \n]+)?)(?:  |$)", shown, re.M):
+        options = re.findall(r"^(?:  -., |      )(--[a-z-]+(?: [^ \n]+)?)(?:  |$)", shown, re.M)
+        assert "--help" in options
+        for option in options:
             assert option in text, option
     for code in ("0 done", "9 some files of several failed"):
         assert code in text
