@@ -13,6 +13,7 @@
 #include "cli/profile.h"
 #include "cli/progress.h"
 #include "cli/read_words.h"
+#include "cli/report.h"
 #include "io/frames.h"
 #include "io/npy.h"
 #include "io/output.h"
@@ -20,7 +21,7 @@
 #define WEIGHTS_NAME "lipnet.safetensors"
 
 struct settings {
-    const char *model, *output, *emissions, *cascade, *lm, *grammar;
+    const char *model, *output, *emissions, *report, *cascade, *lm, *grammar;
     int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words, as_stored;
     double fps, from_s, to_s, lm_weight, min_confidence;
 };
@@ -34,6 +35,7 @@ struct job {
     viseme_model *model;
     double load_s;
     struct vis_output *output;
+    struct vis_report *report;
     FILE *to;
 };
 
@@ -103,6 +105,10 @@ static const struct vis_option options[] = {
      FIELD(gemm), 0, 0, vis_gemm_choices},
     {0, "emissions", "FILE", "write the network's logits [T C] as .npy; one input only",
      VIS_ARG_TEXT, FIELD(emissions), 0, 0, NULL},
+    {0, "report", "FILE",
+     "write what was done with what as JSON: versions, options, files and\n"
+     "their SHA-256, results, gaps, seconds of each stage, peak memory",
+     VIS_ARG_TEXT, FIELD(report), 0, 0, NULL},
     {0, "profile", NULL, "print what each node of the network cost on standard error", VIS_ARG_FLAG,
      FIELD(profile), 0, 0, NULL},
     {'q', "quiet", NULL, "no progress and no notes", VIS_ARG_FLAG, FIELD(quiet), 0, 0, NULL},
@@ -259,6 +265,11 @@ static viseme_status write_result(const struct job *job, struct reading *r, vise
         vis_profile_print(stderr, viseme_reader_session(r->reader), job->model);
     if (job->set.emissions)
         status = write_emissions(job, r, err);
+    if (status == VISEME_OK && job->report) {
+        json_t *result = json_result(job, r);
+        status = vis_report_input(job->report, r->path, result, err);
+        json_decref(result);
+    }
     if (status != VISEME_OK)
         return status;
     if (job->json)
@@ -356,6 +367,8 @@ static viseme_status check(const struct settings *set, int inputs, viseme_error 
         (!set->output || strcmp(set->output, "-") == 0))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "read: --emissions - leaves no place for the text; name a file with -o");
+    if (set->report && strcmp(set->report, "-") == 0)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "read: --report wants a file, not -");
     return vis_part_check("read", set->from_s, set->to_s, err);
 }
 
@@ -370,6 +383,22 @@ static viseme_status try_language(const struct job *job, viseme_error *err)
     viseme_reader_close(reader);
     if (status != VISEME_OK)
         vis_name_error(err, job->lm ? job->set.lm : job->set.grammar);
+    return status;
+}
+
+/* Says in the report what the inputs are read with. */
+static viseme_status report_files(const struct job *job, viseme_error *err)
+{
+    const struct settings *set = &job->set;
+    viseme_status status = vis_report_file(job->report, "model", job->model_path, set->model, err);
+    if (status == VISEME_OK)
+        status = vis_report_bytes(job->report, "cascade", job->cascade, job->cascade_bytes,
+                                  set->cascade, err);
+    if (status == VISEME_OK && job->lm)
+        status = vis_report_bytes(job->report, "lm", job->lm, job->lm_bytes, set->lm, err);
+    if (status == VISEME_OK && job->grammar)
+        status = vis_report_bytes(job->report, "grammar", job->grammar, job->grammar_bytes,
+                                  set->grammar, err);
     return status;
 }
 
@@ -399,7 +428,34 @@ static viseme_status prepare(struct job *job, int *told, viseme_error *err)
     if (status != VISEME_OK)
         return status;
     job->load_s = vis_clock_s() - before;
+    if (set->report) {
+        status = vis_report_open(&job->report, set->report, &vis_cmd_read, set, err);
+        if (status == VISEME_OK)
+            status = report_files(job, err);
+        if (status != VISEME_OK)
+            return status;
+    }
     return vis_output_open(&job->output, set->output ? set->output : "-", &job->to, err);
+}
+
+/* The report is complete without an input that there is no memory for. */
+static void report_failure(const struct job *job, const char *path, const viseme_error *error)
+{
+    json_t *failure = vis_json_failure(path, error);
+    vis_report_input(job->report, path, failure, NULL);
+    json_decref(failure);
+}
+
+/* Writes the report and returns the exit code. */
+static int finish_report(struct job *job, int code)
+{
+    viseme_error err;
+    viseme_status status = vis_report_commit(job->report, code, &err);
+    job->report = NULL;
+    if (status == VISEME_OK)
+        return code;
+    int broken = vis_exit_with(&err);
+    return code == VIS_EXIT_DONE ? broken : code;
 }
 
 /* Reads every input and returns the exit code. */
@@ -417,6 +473,8 @@ static int read_all(struct job *job, const struct vis_arg_list *inputs)
         failed++;
         code = vis_exit_with(&err);
         broken = status == VISEME_ERR_OUTPUT;
+        if (job->report)
+            report_failure(job, inputs->items[i], &err);
         if (job->json && !broken &&
             vis_json_write(job->to, vis_json_failure(inputs->items[i], &err), &err) != VISEME_OK) {
             code = vis_exit_with(&err);
@@ -454,9 +512,12 @@ static int run(const struct vis_command *self, int argc, char **argv)
             status = prepare(&job, &told, &err);
         if (status == VISEME_OK)
             code = read_all(&job, &inputs);
-        else
+        if (status == VISEME_OK && job.report)
+            code = finish_report(&job, code);
+        if (status != VISEME_OK)
             code = told ? vis_exit_code(status) : vis_exit_with(&err);
     }
+    vis_report_abort(job.report);
     viseme_model_close(job.model);
     free(job.model_path);
     free(job.cascade);

@@ -2,6 +2,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <expat.h>
+#include <zlib.h>
+
 #if VIS_FFMPEG
 #include <libavcodec/version.h>
 #include <libavformat/version.h>
@@ -11,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/json_line.h"
+#include "cli/report.h"
 
 #ifndef VIS_COMMIT
 #define VIS_COMMIT "unknown"
@@ -45,6 +49,15 @@ static const char *ffmpeg_version(char *to, size_t size)
     (void)size;
     return NULL;
 #endif
+}
+
+json_t *vis_versions_json(void)
+{
+    char ffmpeg[160];
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:b}", "viseme", viseme_version(), "commit",
+                     VIS_COMMIT, "ffmpeg", vis_json_text(ffmpeg_version(ffmpeg, sizeof ffmpeg)),
+                     "jansson", JANSSON_VERSION, "expat", XML_ExpatVersion(), "zlib", zlibVersion(),
+                     "blas", VIS_BLAS);
 }
 
 static viseme_status print_json(const char *ffmpeg, viseme_error *err)
