@@ -392,6 +392,14 @@ static viseme_status report_files(const struct job *job, viseme_error *err)
     const struct settings *set = &job->set;
     viseme_status status = vis_report_file(job->report, "model", job->model_path, set->model, err);
     if (status == VISEME_OK)
+        status = vis_report_note(
+            job->report, "model_card",
+            json_pack("{s:o, s:o, s:o}", "arch",
+                      vis_json_text(viseme_model_metadata(job->model, "viseme.arch")), "license",
+                      vis_json_text(viseme_model_metadata(job->model, "viseme.license")), "source",
+                      vis_json_text(viseme_model_metadata(job->model, "viseme.source"))),
+            err);
+    if (status == VISEME_OK)
         status = vis_report_bytes(job->report, "cascade", job->cascade, job->cascade_bytes,
                                   set->cascade, err);
     if (status == VISEME_OK && job->lm)
