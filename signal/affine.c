@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-enum { POSITION_BITS = 10, FRACTION_BITS = 5, FRACTIONS = 1 << FRACTION_BITS };
+enum { POSITION_BITS = 10, FRACTION_BITS = 5, FRACTIONS = 1 << FRACTION_BITS, STRIP = 256 };
 
 /* A position in 1/1024 pixel, rounded to even. Held within 2^29, so that sums of two fit; a
  * picture ends at 2^24. NaN becomes the lower limit. */
@@ -55,13 +55,20 @@ struct vis_affine vis_affine_through(const double from[3][2], const double to[3]
     return vis_affine_chain(&a, &b);
 }
 
-static void blend(const struct vis_bytes *s, int x, int y, int fx, int fy, uint8_t *out)
+/* Where a pixel of the result lies in the source: a pixel and 1/32 parts to the next ones. */
+struct place {
+    int x, y, fx, fy;
+};
+
+/* Near the edge of the source, or anywhere: what lies outside is black. */
+static void blend(const struct vis_bytes *s, const struct place *at, uint8_t *out)
 {
+    const int fx = at->fx, fy = at->fy;
     const int weight[4] = {(FRACTIONS - fx) * (FRACTIONS - fy), fx * (FRACTIONS - fy),
                            (FRACTIONS - fx) * fy, fx * fy};
     int sum[4] = {0, 0, 0, 0};
     for (int k = 0; k < 4; k++) {
-        const int u = x + k % 2, v = y + k / 2;
+        const int u = at->x + k % 2, v = at->y + k / 2;
         if (u < 0 || v < 0 || u >= s->width || v >= s->height)
             continue;
         const uint8_t *p = s->data + v * s->stride + (ptrdiff_t)u * s->channels;
@@ -72,19 +79,45 @@ static void blend(const struct vis_bytes *s, int x, int y, int fx, int fy, uint8
         out[c] = (uint8_t)((sum[c] + 512) >> 10);
 }
 
+/* The same where all four pixels are in the source and have 3 bytes. */
+static void blend_inside(const struct vis_bytes *s, const struct place *at, uint8_t *out)
+{
+    const uint8_t *p = s->data + at->y * s->stride + (ptrdiff_t)at->x * 3, *q = p + s->stride;
+    const int fx = at->fx, fy = at->fy;
+    for (int c = 0; c < 3; c++) {
+        const int top = (p[c] << FRACTION_BITS) + fx * (p[c + 3] - p[c]);
+        const int bottom = (q[c] << FRACTION_BITS) + fx * (q[c + 3] - q[c]);
+        out[c] = (uint8_t)(((top << FRACTION_BITS) + fy * (bottom - top) + 512) >> 10);
+    }
+}
+
 void vis_affine_warp(const struct vis_bytes *s, const struct vis_affine *back, int left, int top,
                      uint8_t *dst, int width, int height)
 {
     const int half = 1 << (POSITION_BITS - FRACTION_BITS - 1);
     const int shift = POSITION_BITS - FRACTION_BITS;
-    for (int y = 0; y < height; y++) {
-        const int x0 = fixed(back->m[0][1] * (top + y) + back->m[0][2]) + half;
-        const int y0 = fixed(back->m[1][1] * (top + y) + back->m[1][2]) + half;
-        for (int x = 0; x < width; x++, dst += s->channels) {
-            const int px = (x0 + fixed(back->m[0][0] * (left + x))) >> shift;
-            const int py = (y0 + fixed(back->m[1][0] * (left + x))) >> shift;
-            blend(s, px >> FRACTION_BITS, py >> FRACTION_BITS, px & (FRACTIONS - 1),
-                  py & (FRACTIONS - 1), dst);
+    const ptrdiff_t row = (ptrdiff_t)width * s->channels;
+    for (int first = 0; first < width; first += STRIP) {
+        int dx[STRIP], dy[STRIP];
+        const int columns = width - first < STRIP ? width - first : STRIP;
+        for (int x = 0; x < columns; x++) {
+            dx[x] = fixed(back->m[0][0] * (left + first + x));
+            dy[x] = fixed(back->m[1][0] * (left + first + x));
+        }
+        for (int y = 0; y < height; y++) {
+            const int x0 = fixed(back->m[0][1] * (top + y) + back->m[0][2]) + half;
+            const int y0 = fixed(back->m[1][1] * (top + y) + back->m[1][2]) + half;
+            uint8_t *out = dst + y * row + (ptrdiff_t)first * s->channels;
+            for (int x = 0; x < columns; x++, out += s->channels) {
+                const int px = (x0 + dx[x]) >> shift, py = (y0 + dy[x]) >> shift;
+                const struct place at = {px >> FRACTION_BITS, py >> FRACTION_BITS,
+                                         px & (FRACTIONS - 1), py & (FRACTIONS - 1)};
+                if (s->channels == 3 && at.x >= 0 && at.y >= 0 && at.x < s->width - 1 &&
+                    at.y < s->height - 1)
+                    blend_inside(s, &at, out);
+                else
+                    blend(s, &at, out);
+            }
         }
     }
 }

@@ -6,15 +6,17 @@
 enum {
     MIN_SIDE = 8,
     MAX_SIDE = 256,
-    CELL = 2,      /* the coarse search looks at cells of 2 x 2 samples */
-    STEPS = 20,    /* Gauss-Newton rarely needs more than six */
+    CELL = 2,   /* the coarse search looks at cells of 2 x 2 samples */
+    STEPS = 20, /* Gauss-Newton rarely needs more than six */
+    LANES = 8,
     PARAMETERS = 3 /* shift in x, shift in y, growth */
 };
 
 #define REACH      0.2 /* of the patch's width: how far the coarse search goes */
 #define MAX_GROWTH 1.12
 #define MIN_NORM   3.0 /* grey levels of deviation below which a patch is flat */
-#define TINY_STEP  1e-4
+#define TINY_STEP  2e-4
+#define SURE       0.92 /* correlation that needs no wider search */
 
 struct vis_track {
     int columns, rows;    /* of samples */
@@ -124,30 +126,46 @@ static void sample(const struct vis_track *t, const struct vis_gray *g, double x
     }
 }
 
+/* Sums run in LANES chains, which lets them overlap. */
+static double dot(const float *a, const float *b, size_t n)
+{
+    double chain[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            chain[k] += (double)(a[i + k] * b[i + k]);
+    for (; i < n; i++)
+        chain[0] += (double)(a[i] * b[i]);
+    for (size_t k = 1; k < LANES; k++)
+        chain[0] += chain[k];
+    return chain[0];
+}
+
+static double sum_of(const float *v, size_t n)
+{
+    double chain[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            chain[k] += (double)v[i + k];
+    for (; i < n; i++)
+        chain[0] += (double)v[i];
+    for (size_t k = 1; k < LANES; k++)
+        chain[0] += chain[k];
+    return chain[0];
+}
+
 /* Brings n values to mean 0 and norm 1; returns the norm they had about their mean. */
 static double normalise(float *v, size_t n)
 {
-    double sum = 0, squares = 0;
+    const float mean = (float)(sum_of(v, n) / (double)n);
     for (size_t i = 0; i < n; i++)
-        sum += v[i];
-    const float mean = (float)(sum / (double)n);
-    for (size_t i = 0; i < n; i++) {
         v[i] -= mean;
-        squares += (double)v[i] * v[i];
-    }
-    const double norm = sqrt(squares);
+    const double norm = sqrt(dot(v, v, n));
     const float scale = norm > 0 ? (float)(1 / norm) : 0.0f;
     for (size_t i = 0; i < n; i++)
         v[i] *= scale;
     return norm;
-}
-
-static double dot(const float *a, const float *b, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)a[i] * b[i];
-    return sum;
 }
 
 /* Means of CELL x CELL samples: [cells_y cells_x] from rows of cells_x * CELL + `extra`. */
@@ -203,10 +221,7 @@ static void fill_slopes(struct vis_track *t)
             t->slope[2][at] = gx * x + gy * y;
         }
     for (int k = 0; k < PARAMETERS; k++) { /* changes of brightness and contrast do not count */
-        double sum = 0;
-        for (size_t i = 0; i < n; i++)
-            sum += t->slope[k][i];
-        const float mean = (float)(sum / (double)n);
+        const float mean = (float)(sum_of(t->slope[k], n) / (double)n);
         const float along = (float)dot(t->slope[k], t->look, n);
         for (size_t i = 0; i < n; i++)
             t->slope[k][i] -= mean + along * t->look[i];
@@ -284,14 +299,14 @@ static void search(struct vis_track *t, const struct vis_gray *picture, struct v
     at->y += (best_y - t->reach) * CELL * spacing;
 }
 
-double vis_track_find(struct vis_track *t, const struct vis_gray *picture, struct vis_patch *at)
+/* Gauss-Newton steps from `at`; the correlation where they end, or -1 when they run away from
+ * `start`. */
+static double refine(struct vis_track *t, const struct vis_gray *picture,
+                     const struct vis_patch *start, struct vis_patch *at)
 {
     const size_t n = (size_t)t->columns * (size_t)t->rows;
     struct vis_patch p = *at;
     double quality = -1;
-    if (!t->learned || !(p.width >= 1) || !isfinite(p.width) || !isfinite(p.x) || !isfinite(p.y))
-        return -1;
-    search(t, picture, &p);
     for (int step = 0; step < STEPS; step++) {
         double pull[PARAMETERS], move[PARAMETERS] = {0, 0, 0};
         sample(t, picture, p.x, p.y, p.width / t->columns, t->columns, t->rows, t->now);
@@ -309,10 +324,30 @@ double vis_track_find(struct vis_track *t, const struct vis_gray *picture, struc
         p.width /= 1 + fmax(-0.1, fmin(move[2], 0.1));
         p.x -= p.width * move[0];
         p.y -= p.width * move[1];
-        if (!(hypot(p.x - at->x, p.y - at->y) < 2 * REACH * at->width) ||
-            !(p.width < at->width * MAX_GROWTH) || !(p.width > at->width / MAX_GROWTH))
+        if (!(hypot(p.x - start->x, p.y - start->y) < 2 * REACH * start->width) ||
+            !(p.width < start->width * MAX_GROWTH) || !(p.width > start->width / MAX_GROWTH))
             return -1;
     }
     *at = p;
+    return quality;
+}
+
+double vis_track_find(struct vis_track *t, const struct vis_gray *picture, struct vis_patch *at)
+{
+    struct vis_patch near = *at, far = *at;
+    if (!t->learned || !(at->width >= 1) || !isfinite(at->width) || !isfinite(at->x) ||
+        !isfinite(at->y))
+        return -1;
+    double quality = refine(t, picture, at, &near);
+    if (quality < SURE) { /* it may have moved further than the steps reach */
+        search(t, picture, &far);
+        const double other = refine(t, picture, at, &far);
+        if (other > quality) {
+            quality = other;
+            near = far;
+        }
+    }
+    if (quality > -1)
+        *at = near;
     return quality;
 }
