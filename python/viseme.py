@@ -64,7 +64,11 @@ _tensor = _struct("viseme_tensor", ("name", _c.c_char_p), ("rank", _c.c_int),
 _image = _struct("viseme_image", ("data", _c.c_void_p), ("width", _c.c_int), ("height", _c.c_int),
                  ("stride", _c.c_ssize_t), ("format", _c.c_int))
 _crop_options = _struct("viseme_crop_options", ("cascade_xml", _c.c_char_p),
-                        ("cascade_bytes", _c.c_size_t), ("rate", _c.c_double))
+                        ("cascade_bytes", _c.c_size_t), ("rate", _c.c_double),
+                        ("face", _c.c_int), ("face_number", _c.c_int), ("face_x", _c.c_double),
+                        ("face_y", _c.c_double), ("all_faces", _c.c_int),
+                        ("on_no_face", _c.c_int))
+_gap = _struct("viseme_gap", ("start_s", _c.c_double), ("end_s", _c.c_double))
 _reader_options = _struct(
     "viseme_reader_options", ("crop", _crop_options), ("threads", _c.c_int), ("beam", _c.c_int),
     ("nbest", _c.c_int), ("lm_arpa", _c.c_char_p), ("lm_bytes", _c.c_size_t),
@@ -108,6 +112,7 @@ _FUNCTIONS = {
     "viseme_reader_words": (_p(_word), _object, _size, _p(_size)),
     "viseme_reader_logits": (_p(_c.c_float), _object, _p(_c.c_int64), _p(_c.c_int)),
     "viseme_reader_get_stats": (None, _object, _p(_reader_stats)),
+    "viseme_reader_gap": (_c.c_int, _object, _size, _p(_gap)),
 }
 
 
@@ -299,9 +304,10 @@ Word.__doc__ = "One word of a reading, with its times in seconds."
 Hypothesis = collections.namedtuple("Hypothesis", "text log_probability score confidence words")
 Hypothesis.__doc__ = "One reading of the clip; `words` is a list of Word."
 
-Reading = collections.namedtuple("Reading", "hypotheses logits stats")
+Reading = collections.namedtuple("Reading", "hypotheses logits stats gaps")
 Reading.__doc__ = """What finish() returns: `hypotheses`, best first; `logits`, float32 [T C] in the
-order of the file's vocabulary; `stats`, a dict of viseme_reader_stats. `text`, `confidence` and
+order of the file's vocabulary; `stats`, a dict of viseme_reader_stats; `gaps`, the (start, end) in
+seconds of each stretch without a face. `text`, `confidence` and
 `words` are those of the best hypothesis."""
 Reading.text = property(lambda self: self.hypotheses[0].text if self.hypotheses else "")
 Reading.confidence = property(lambda self: self.hypotheses[0].confidence if self.hypotheses
@@ -334,11 +340,26 @@ def _picture(array, pixels):
     return _image(array.ctypes.data, width, height, array.strides[0], pixels == "rgb"), array
 
 
+_ON_NO_FACE = ["hold", "fail"]
+
+
+def _face_choice(face):
+    """face, face_number, face_x and face_y of viseme_crop_options."""
+    if face == "largest":
+        return 0, 0, 0, 0
+    if isinstance(face, int):
+        return 2, face, 0, 0
+    x, y = face
+    return 1, 0, x, y
+
+
 class Reader(_Object):
     """Frames or crops in, words out.
 
     cascade         path or bytes of an OpenCV face cascade; without one only crops are taken
     rate            crops a second; 0: the model's
+    face            which face: "largest", the number of one from left to right, or a point (x, y)
+    on_no_face      where it is not there: "hold" the nearest crop, or "fail"
     threads         0: one per CPU
     beam, nbest     width of the beam search (0: greedy), and how many readings to keep
     lm, lm_weight   path or bytes of an ARPA language model, and its weight
@@ -347,10 +368,11 @@ class Reader(_Object):
     """
 
     def __init__(self, model, cascade=None, rate=0, threads=0, beam=0, nbest=0, lm=None,
-                 lm_weight=0, grammar=None, min_confidence=0):
+                 lm_weight=0, grammar=None, min_confidence=0, face="largest", on_no_face="hold"):
         cascade, lm, grammar = _contents(cascade), _contents(lm), _contents(grammar)
         options = _reader_options(
-            _crop_options(cascade, len(cascade or b""), rate), threads, beam, nbest,
+            _crop_options(cascade, len(cascade or b""), rate, *_face_choice(face), 0,
+                          _ON_NO_FACE.index(on_no_face)), threads, beam, nbest,
             lm, len(lm or b""), lm_weight, grammar, len(grammar or b""), min_confidence)
         self._model = model  # must outlive us
         self._open("reader", model._get(), ctypes.byref(options))
@@ -382,7 +404,13 @@ class Reader(_Object):
                                                ctypes.byref(classes))
         _library.viseme_reader_get_stats(self._handle, ctypes.byref(stats))
         return Reading(found, np.ctypeslib.as_array(logits, (frames.value, classes.value)).copy(),
-                       {name: getattr(stats, name) for name, _ in stats._fields_})
+                       {name: getattr(stats, name) for name, _ in stats._fields_}, self._gaps())
+
+    def _gaps(self):
+        gap, found = _gap(), []
+        while _library.viseme_reader_gap(self._handle, len(found), ctypes.byref(gap)):
+            found.append((gap.start_s, gap.end_s))
+        return found
 
     def _words(self, i):
         count = ctypes.c_size_t()
