@@ -2,9 +2,10 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
-# ---- options: make FFMPEG=0 BLAS=0 CC=clang SAN=address WERROR=1 V=1 (show commands) -----------
+# ---- options: make FFMPEG=0 BLAS=0 CAIRO=0 CC=clang SAN=address WERROR=1 V=1 (show commands) -----------
 FFMPEG ?= 1
 BLAS   ?= 1
+CAIRO  ?= 1
 SAN    ?=
 WERROR ?= 0
 ifeq ($(origin CC),default)
@@ -18,6 +19,7 @@ DESTDIR ?=
 
 comma := ,
 variant := $(if $(filter 0,$(FFMPEG)),-noffmpeg)$(if $(filter 0,$(BLAS)),-noblas)
+variant := $(variant)$(if $(filter 0,$(CAIRO)),-nocairo)
 variant := $(variant)$(if $(SAN),-$(firstword $(subst $(comma), ,$(SAN))))
 variant := $(variant)$(if $(findstring clang,$(CC)),-clang)
 BUILD ?= build$(variant)
@@ -31,11 +33,14 @@ IO_PKGS  := libpng jansson
 ifneq ($(FFMPEG),0)
 IO_PKGS += libavformat libavcodec libavutil libswscale libswresample
 endif
+ifneq ($(CAIRO),0)
+IO_PKGS += cairo
+endif
 
 WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror=vla \
         -Wpointer-arith -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
 OPT  ?= -O3
-CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE -DVIS_FFMPEG=$(FFMPEG) -DVIS_BLAS=$(BLAS)
+CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE -DVIS_FFMPEG=$(FFMPEG) -DVIS_BLAS=$(BLAS) -DVIS_CAIRO=$(CAIRO)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CFLAGS_ALL := -std=c11 $(OPT) -g -fno-math-errno -fno-trapping-math -ffp-contract=off \
         -fvisibility=hidden -fPIC $(WARN) $(SANITIZE) $(CFLAGS)
@@ -47,7 +52,10 @@ LDFLAGS_ALL := $(SANITIZE) $(LDFLAGS)
 X86 := $(filter x86_64-%,$(shell $(CC) -dumpmachine))
 LIB_SRC := $(sort $(wildcard $(foreach d,base kernels kernels/c $(if $(X86),kernels/x86) engine \
         nets signal tasks,$(d)/*.c)))
-IO_SRC  := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),io/ffmpeg%.c),$(wildcard io/*.c)))
+IO_SRC  := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),io/ffmpeg%.c) \
+        $(if $(filter 0,$(CAIRO)),io/plot_cairo.c),$(wildcard io/*.c)))
+# <cairo.h> lies in a folder of its own.
+$(BUILD)/obj/io/plot_cairo.o: CPPFLAGS += $(call pkg,--cflags-only-I cairo)
 CLI_SRC := $(sort $(wildcard cli/*.c))
 FMA_SRC := bench/fma_peak.c $(if $(X86),bench/fma_peak_avx2.c bench/fma_peak_avx512.c)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -76,7 +84,7 @@ $(BUILD)/commit: FORCE
 .PHONY: FORCE
 
 # Once per build directory: says what is missing instead of a page of compiler errors.
-DEPS := CC='$(CC)' PYTHON='$(PYTHON)' FFMPEG='$(FFMPEG)' BLAS='$(BLAS)' scripts/deps.sh
+DEPS := CC='$(CC)' PYTHON='$(PYTHON)' FFMPEG='$(FFMPEG)' BLAS='$(BLAS)' CAIRO='$(CAIRO)' scripts/deps.sh
 $(BUILD)/.deps:
 	@$(DEPS) --check build
 	@mkdir -p $(@D) && touch $@

@@ -10,6 +10,7 @@
 #include "cli/json_line.h"
 #include "cli/lookup.h"
 #include "cli/part.h"
+#include "cli/plot.h"
 #include "cli/profile.h"
 #include "cli/progress.h"
 #include "cli/read_words.h"
@@ -21,7 +22,7 @@
 #define WEIGHTS_NAME "lipnet.safetensors"
 
 struct settings {
-    const char *model, *output, *emissions, *report, *cascade, *lm, *grammar;
+    const char *model, *output, *emissions, *report, *plot, *cascade, *lm, *grammar;
     int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words, as_stored;
     double fps, from_s, to_s, lm_weight, min_confidence;
 };
@@ -47,6 +48,7 @@ struct reading {
     struct vis_frames_options frames_options;
     struct vis_frames_info info;
     struct vis_gaps gaps;
+    struct vis_plotting plotting;
     double video_s, started;
     int unsure; /* the confidence is below --min-confidence */
 };
@@ -105,6 +107,10 @@ static const struct vis_option options[] = {
      FIELD(gemm), 0, 0, vis_gemm_choices},
     {0, "emissions", "FILE", "write the network's logits [T C] as .npy; one input only",
      VIS_ARG_TEXT, FIELD(emissions), 0, 0, NULL},
+    {0, "plot", "FILE",
+     "draw frames, mouths, emissions and words over time as PNG; one\n"
+     "input only",
+     VIS_ARG_TEXT, FIELD(plot), 0, 0, NULL},
     {0, "report", "FILE",
      "write what was done with what as JSON: versions, options, files and\n"
      "their SHA-256, results, gaps, seconds of each stage, peak memory",
@@ -137,6 +143,7 @@ static viseme_status pump(struct reading *r, const struct job *job, viseme_error
         r->video_s += vis_clock_s() - before;
         if (status != VISEME_OK || !image.data)
             break;
+        vis_plotting_frame(&r->plotting, &image, seconds);
         status = viseme_reader_push(r->reader, &image, seconds, err);
         if (status != VISEME_OK)
             break;
@@ -265,6 +272,8 @@ static viseme_status write_result(const struct job *job, struct reading *r, vise
         vis_profile_print(stderr, viseme_reader_session(r->reader), job->model);
     if (job->set.emissions)
         status = write_emissions(job, r, err);
+    if (status == VISEME_OK && job->set.plot)
+        status = vis_plotting_write(&r->plotting, r->path, r->reader, job->model, err);
     if (status == VISEME_OK && job->report) {
         json_t *result = json_result(job, r);
         status = vis_report_input(job->report, r->path, result, err);
@@ -299,7 +308,9 @@ static viseme_reader_options decoding(const struct job *job)
 
 static void see_crop(void *reading, const viseme_crop *crop)
 {
-    vis_gaps_add(&((struct reading *)reading)->gaps, crop->held, crop->time_s);
+    struct reading *r = reading;
+    vis_gaps_add(&r->gaps, crop->held, crop->time_s);
+    vis_plotting_crop(&r->plotting, crop);
 }
 
 /* *unsure: it was read, with less confidence than asked for. */
@@ -312,6 +323,7 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
                                                    .to_s = job->set.to_s,
                                                    .as_stored = job->set.as_stored};
     viseme_reader_options reader_options = decoding(job);
+    vis_plotting_start(&r.plotting, job->set.plot);
     reader_options.crop.cascade_xml = job->cascade;
     reader_options.crop.cascade_bytes = job->cascade_bytes;
     reader_options.on_crop = see_crop;
@@ -331,6 +343,7 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
     viseme_reader_close(r.reader);
     vis_frames_close(r.frames);
     vis_gaps_free(&r.gaps);
+    vis_plotting_free(&r.plotting);
     if (status != VISEME_OK && status != VISEME_ERR_OUTPUT)
         vis_name_error(err, path);
     return status;
@@ -367,6 +380,14 @@ static viseme_status check(const struct settings *set, int inputs, viseme_error 
         (!set->output || strcmp(set->output, "-") == 0))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "read: --emissions - leaves no place for the text; name a file with -o");
+    if (set->plot && inputs > 1)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "read: --plot takes one input, and there are %d",
+                        inputs);
+    if (set->plot && strcmp(set->plot, "-") == 0)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "read: --plot wants a file, not -");
+    if (set->plot && !vis_plot_version())
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --plot: this build of viseme draws no plots; build it with cairo");
     if (set->report && strcmp(set->report, "-") == 0)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "read: --report wants a file, not -");
     return vis_part_check("read", set->from_s, set->to_s, err);

@@ -15,6 +15,7 @@
 #include "cli/errors.h"
 #include "cli/json_line.h"
 #include "cli/report.h"
+#include "io/plot.h"
 
 #ifndef VIS_COMMIT
 #define VIS_COMMIT "unknown"
@@ -54,10 +55,11 @@ static const char *ffmpeg_version(char *to, size_t size)
 json_t *vis_versions_json(void)
 {
     char ffmpeg[160];
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:b}", "viseme", viseme_version(), "commit",
-                     VIS_COMMIT, "ffmpeg", vis_json_text(ffmpeg_version(ffmpeg, sizeof ffmpeg)),
-                     "jansson", JANSSON_VERSION, "expat", XML_ExpatVersion(), "zlib", zlibVersion(),
-                     "blas", VIS_BLAS);
+    return json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:s, s:b}", "viseme", viseme_version(),
+                     "commit", VIS_COMMIT, "ffmpeg",
+                     vis_json_text(ffmpeg_version(ffmpeg, sizeof ffmpeg)), "cairo",
+                     vis_json_text(vis_plot_version()), "jansson", JANSSON_VERSION, "expat",
+                     XML_ExpatVersion(), "zlib", zlibVersion(), "blas", VIS_BLAS);
 }
 
 static viseme_status print_json(const char *ffmpeg, viseme_error *err)

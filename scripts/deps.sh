@@ -7,13 +7,14 @@
 # module), so libraries from anywhere count. What fails its probe is installed from Debian's
 # packages as root or through sudo; without the right to do so the one line to run is printed.
 # --check installs nothing: it lists what is missing and exits 1.
-# Honours CC, PYTHON, FFMPEG=0 and BLAS=0 as the Makefile does.
+# Honours CC, PYTHON, FFMPEG=0, BLAS=0 and CAIRO=0 as the Makefile does.
 set -u
 
 CC=${CC:-gcc}
 PYTHON=${PYTHON:-/usr/bin/python3}
 FFMPEG=${FFMPEG:-1}
 BLAS=${BLAS:-1}
+CAIRO=${CAIRO:-1}
 root=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -59,6 +60,9 @@ need_build() {
     need opencv-data cascade
     if [ "$BLAS" != 0 ]; then
         need libopenblas-dev blas
+    fi
+    if [ "$CAIRO" != 0 ]; then
+        need libcairo2-dev pkg cairo
     fi
     if [ "$FFMPEG" != 0 ]; then
         for lib in avformat avcodec avutil swscale swresample; do

@@ -37,6 +37,8 @@ def check_include(path, quote, target):
     if quote == "<":
         if MEDIA.match(target) and not re.match(r"(io/ffmpeg[^/]*|cli/version\.c)$", path):
             return "FFmpeg belongs in io/ffmpeg*, which FFMPEG=0 leaves out, and cli/version.c"
+        if target == "cairo.h" and path != "io/plot_cairo.c":
+            return "cairo belongs in io/plot_cairo.c, which CAIRO=0 leaves out"
         if target == "png.h" and layer != "io":
             return "libpng belongs in io/"
         if INTRINSICS.search(target) and parts[:2] not in (["kernels", "x86"], ["kernels", "arm"]):
@@ -80,6 +82,7 @@ def self_test():
         ("io/a.c", '#include "engine/graph.h"'), ("io/a.c", '#include "npy.h"'),
         ("io/a.c", '#include "../base/error.h"'), ("tasks/a.c", "# include <libavutil/avutil.h>"),
         ("io/wav.c", "#include <libavutil/avutil.h>"), ("engine/a.c", "#include <png.h>"),
+        ("cli/plot.c", "#include <cairo.h>"),
         ("engine/a.c", "#include <immintrin.h>"), ("include/viseme.h", "#include <stdio.h>"),
         ("kernels/x86/gemm_avx2.c", '#include "kernels/kernels.h"'),
     ]

@@ -1,0 +1,86 @@
+#include "cli/plot.h"
+
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "cli/json_line.h"
+
+enum { FRAME_HEIGHT = 92, CROP_HEIGHT = 48 };
+
+void vis_plotting_start(struct vis_plotting *p, const char *path)
+{
+    *p = (struct vis_plotting){
+        .path = path, .frames.height = FRAME_HEIGHT, .crops.height = CROP_HEIGHT};
+}
+
+void vis_plotting_frame(struct vis_plotting *p, const viseme_image *frame, double time_s)
+{
+    if (p->path && p->status == VISEME_OK)
+        p->status = vis_strip_add(&p->frames, frame, time_s, 0, NULL);
+}
+
+void vis_plotting_crop(struct vis_plotting *p, const viseme_crop *crop)
+{
+    const viseme_image image = {crop->bgr, crop->width, crop->height, 3 * (ptrdiff_t)crop->width,
+                                VISEME_BGR24};
+    if (p->path && p->status == VISEME_OK)
+        p->status = vis_strip_add(&p->crops, &image, crop->time_s, crop->held, NULL);
+}
+
+/* The strings of a JSON array of `count`; they belong to `list`. free() the array. */
+static const char **strings_of(const json_t *list, size_t count)
+{
+    const char **strings =
+        json_array_size(list) == count ? calloc(count + 1, sizeof *strings) : NULL;
+    for (size_t i = 0; strings && i < count; i++) {
+        const char *s = json_string_value(json_array_get(list, i));
+        strings[i] = s ? s : "?";
+    }
+    return strings;
+}
+
+viseme_status vis_plotting_write(const struct vis_plotting *p, const char *input,
+                                 const viseme_reader *reader, const viseme_model *model,
+                                 viseme_error *err)
+{
+    const viseme_hypothesis *best = viseme_reader_hypothesis(reader, 0);
+    const char *vocabulary = viseme_model_metadata(model, "viseme.vocab");
+    json_t *title = NULL, *list = vocabulary ? json_loads(vocabulary, 0, NULL) : NULL;
+    struct vis_plot plot = {.frames = &p->frames, .crops = &p->crops};
+    viseme_reader_stats stats;
+    char note[200];
+    viseme_status status = p->status;
+    viseme_reader_get_stats(reader, &stats);
+    plot.logits = viseme_reader_logits(reader, &plot.rows, &plot.classes);
+    plot.words = viseme_reader_words(reader, 0, &plot.word_count);
+    plot.text = best ? best->text : NULL;
+    plot.start_s = stats.start_s;
+    plot.rate = (double)stats.crops / stats.duration_s;
+    snprintf(note, sizeof note,
+             "%.2f s from %.2f s on%s, %lld crops at %g a second, %lld held without a face "
+             "(orange), confidence %.2f",
+             stats.duration_s, stats.start_s,
+             stats.duration_s > VIS_PLOT_SECONDS ? " (drawn: the first 120 s)" : "",
+             (long long)stats.crops, plot.rate, (long long)stats.crops_held,
+             best ? best->confidence : 0);
+    plot.note = note;
+    title = vis_json_text(input); /* cairo wants UTF-8 */
+    plot.title = json_string_value(title);
+    const char **vocab = strings_of(list, (size_t)plot.classes);
+    plot.vocab = vocab;
+    if (status != VISEME_OK || !plot.title || !vocab)
+        status = vis_fail(err, VISEME_ERR_NOMEM, "out of memory for the plot");
+    else
+        status = vis_plot_write(p->path, &plot, err);
+    free(vocab);
+    json_decref(title);
+    json_decref(list);
+    return status;
+}
+
+void vis_plotting_free(struct vis_plotting *p)
+{
+    vis_strip_free(&p->frames);
+    vis_strip_free(&p->crops);
+}
