@@ -308,7 +308,8 @@ static void draw_axis(const struct drawing *d, const struct line *line, double y
     cairo_move_to(d->cr, LEFT, y + 0.5);
     cairo_line_to(d->cr, x_of(d, line, line->to_s), y + 0.5);
     cairo_stroke(d->cr);
-    for (double i = ceil(line->from_s / step - 1e-6); i * step <= line->to_s + 1e-6; i++) {
+    /* Plus zero, or ceil() may give a -0 that shows. */
+    for (double i = ceil(line->from_s / step - 1e-6) + 0.0; i * step <= line->to_s + 1e-6; i++) {
         double x = floor(x_of(d, line, i * step)) + 0.5;
         cairo_move_to(d->cr, x, y);
         cairo_line_to(d->cr, x, y + 5);
@@ -316,7 +317,7 @@ static void draw_axis(const struct drawing *d, const struct line *line, double y
         snprintf(number, sizeof number, "%.1f", i * step);
         put_text(d->cr, x, y + 18, 11, CENTRED, 0, number);
     }
-    label(d, y + 18, "seconds");
+    put_text(d->cr, LEFT - 18, y + 18, 11, AT_RIGHT, 0, "seconds");
 }
 
 /* ---- All of it --------------------------------------------------------------------------- */
@@ -342,6 +343,23 @@ static void draw_line(const struct drawing *d, const struct line *line)
     draw_axis(d, line, y);
 }
 
+/* What the colours of the heat map mean. */
+static void draw_legend(const struct drawing *d)
+{
+    enum { BAR = 160, HIGH = 10 };
+    static const char *const marks[] = {"0", "0.25", "1"};
+    double left = LEFT + WIDE - BAR, y = 58;
+    for (int x = 0; x < BAR; x++) {
+        set_heat(d->cr, (x + 0.5) / BAR);
+        cairo_rectangle(d->cr, left + x, y, 1, HIGH);
+        cairo_fill(d->cr);
+    }
+    cairo_set_source_rgb(d->cr, FAINT);
+    put_text(d->cr, left - 16, y + HIGH - 1, 11, AT_RIGHT, 0, "probability");
+    for (int i = 0; i < 3; i++) /* the bar is even in its square root */
+        put_text(d->cr, left + i * BAR / 2.0, y + HIGH + 12, 10, CENTRED, 0, marks[i]);
+}
+
 static void draw_head(const struct drawing *d)
 {
     const struct vis_plot *p = d->plot;
@@ -353,7 +371,8 @@ static void draw_head(const struct drawing *d)
     cairo_select_font_face(d->cr, FONT, CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_source_rgb(d->cr, FAINT);
     if (p->note)
-        put_cut(d->cr, LEFT, 70, 12, WIDE, p->note);
+        put_cut(d->cr, LEFT, 70, 12, WIDE - 300, p->note);
+    draw_legend(d);
 }
 
 static cairo_status_t write_bytes(void *stream, const unsigned char *bytes, unsigned size)
