@@ -7,7 +7,7 @@
 
 /* Seconds between the pictures that are kept: in the first line, and in the others. */
 #define DENSE  0.079
-#define SPARSE 0.24
+#define SPARSE 0.239
 
 #if !VIS_CAIRO
 viseme_status vis_plot_write(const char *path, const struct vis_plot *plot, viseme_error *err)

@@ -31,7 +31,7 @@ enum {
 #define INK      0.10, 0.11, 0.13
 #define FAINT    0.45, 0.47, 0.50
 #define HELD     0.90, 0.45, 0.05
-#define MAX_EDGE 32000 /* cairo's pictures end at 32767 */
+#define MAX_EDGE 16000 /* pixels, within what viseme reads itself */
 
 /* One line of the picture. */
 struct line {

@@ -1,0 +1,219 @@
+/* Plots: what the strips keep, what is drawn where, and digests of files. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "io/plot.h"
+#include "io/png.h"
+#include "tests/support/scratch.h"
+
+enum { WIDTH = 60, HEIGHT = 40 };
+
+static viseme_image picture(uint8_t *pixels, int b, int g, int r, viseme_pixel format)
+{
+    for (int i = 0; i < WIDTH * HEIGHT; i++) {
+        pixels[3 * i + (format == VISEME_BGR24 ? 0 : 2)] = (uint8_t)b;
+        pixels[3 * i + 1] = (uint8_t)g;
+        pixels[3 * i + (format == VISEME_BGR24 ? 2 : 0)] = (uint8_t)r;
+    }
+    return (viseme_image){pixels, WIDTH, HEIGHT, 3 * WIDTH, format};
+}
+
+static void strip_keeps_enough_and_no_more(void **state)
+{
+    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    struct vis_strip strip = {.height = 20};
+    const viseme_image image = picture(pixels, 10, 20, 30, VISEME_RGB24);
+    (void)state;
+    for (int i = 0; i < 25 * 3600; i++)
+        assert_int_equal(vis_strip_add(&strip, &image, 5 + i / 25.0, i == 0, NULL), VISEME_OK);
+    /* Every second frame for 6 s, every sixth up to 120 s, nothing after. */
+    assert_in_range(strip.count, 75 + 450, 75 + 480);
+    assert_int_equal(strip.pictures[0].width, 30);
+    assert_int_equal(strip.pictures[0].held, 1);
+    assert_int_equal(strip.pictures[1].held, 0);
+    for (size_t i = 0; i + 1 < strip.count; i++)
+        assert_true(strip.pictures[i + 1].time_s - strip.pictures[i].time_s <= 0.25);
+    assert_true(strip.pictures[strip.count - 1].time_s <= 5 + VIS_PLOT_SECONDS);
+    for (int i = 0; i < 30 * 20; i++)
+        assert_memory_equal(strip.pictures[3].bgr + 3 * i, ((uint8_t[]){10, 20, 30}), 3);
+    vis_strip_free(&strip);
+    vis_strip_free(&strip);
+}
+
+static void strip_averages(void **state)
+{
+    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    struct vis_strip strip = {.height = 20};
+    viseme_image image = picture(pixels, 0, 0, 0, VISEME_BGR24);
+    (void)state;
+    for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) /* a board of black and white pixels */
+        pixels[i] = (i / 3 % WIDTH + i / 3 / WIDTH) % 2 ? 255 : 0;
+    image.data += (HEIGHT - 1) * image.stride; /* bottom-up */
+    image.stride = -image.stride;
+    assert_int_equal(vis_strip_add(&strip, &image, 0, 0, NULL), VISEME_OK);
+    for (int i = 0; i < 30 * 20 * 3; i++)
+        assert_int_equal(strip.pictures[0].bgr[i], 128);
+    vis_strip_free(&strip);
+    /* Larger than the source, and as narrow as it gets. */
+    strip.height = 100;
+    image = (viseme_image){pixels, 1, HEIGHT, 3 * WIDTH, VISEME_BGR24};
+    assert_int_equal(vis_strip_add(&strip, &image, 0, 0, NULL), VISEME_OK);
+    assert_int_equal(strip.pictures[0].width, 3);
+    vis_strip_free(&strip);
+}
+
+#if VIS_CAIRO
+enum { CLASSES = 4 };
+static const char *const vocab[] = {"", " ", "A", "\xC3\x9F"};
+
+/* Pixel of the heat map's cell of row t and class c, given the layout of one line. */
+static const uint8_t *cell(const struct vis_picture *p, double rows, int map_y, int t, int c)
+{
+    int x = (int)(76 + (t + 0.5) / rows * 1400), y = map_y + 12 * c + 6;
+    assert_true(x < p->width && y < p->height);
+    return p->bgr + 3 * ((size_t)y * (size_t)p->width + (size_t)x);
+}
+
+static void draws_the_emissions(void **state)
+{
+    static float logits[50 * CLASSES];
+    static const viseme_word words[] = {{"A", 2.2, 2.6, 0.9}, {"A\xC3\x9F", 2.8, 2.9, 0.2}};
+    static uint8_t pixels[3 * WIDTH * HEIGHT];
+    struct vis_strip frames = {.height = 30}, crops = {.height = 10};
+    struct vis_picture drawn;
+    (void)state;
+    const viseme_image image = picture(pixels, 200, 10, 30, VISEME_BGR24);
+    for (int t = 0; t < 50; t++) {
+        logits[t * CLASSES + t / 5 % CLASSES] = 20;
+        assert_int_equal(vis_strip_add(&frames, &image, 2 + t / 25.0, 0, NULL), VISEME_OK);
+        assert_int_equal(vis_strip_add(&crops, &image, 2 + t / 25.0, t > 25, NULL), VISEME_OK);
+    }
+    struct vis_plot plot = {.title = "clip.mp4",
+                            .text = "A A\xC3\x9F",
+                            .note = "note",
+                            .frames = &frames,
+                            .crops = &crops,
+                            .start_s = 2,
+                            .rate = 25,
+                            .logits = logits,
+                            .rows = 50,
+                            .classes = CLASSES,
+                            .vocab = vocab,
+                            .words = words,
+                            .word_count = 2};
+    const char *path = scratch_path("plot.png");
+    viseme_error err;
+    if (vis_plot_write(path, &plot, &err) != VISEME_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(vis_png_read(&drawn, path, 1 << 28, NULL), VISEME_OK);
+    assert_int_equal(drawn.width, 1500);
+    for (int t = 0; t < 50; t++)
+        for (int c = 0; c < CLASSES; c++) {
+            const uint8_t *p = cell(&drawn, 50, 84 + 36 + 16, t, c);
+            assert_true(c == t / 5 % CLASSES ? p[2] < 40 : p[2] > 230);
+        }
+    /* The middle of the first frame of the strip. */
+    int blue = 0;
+    for (int x = 76; x < 300; x++)
+        blue += memcmp(drawn.bgr + 3 * (100 * 1500 + x), ((uint8_t[]){200, 10, 30}), 3) == 0;
+    assert_true(blue > 100);
+    int height = drawn.height;
+    vis_picture_free(&drawn);
+
+    /* Nothing but emissions; many classes; the same picture again. */
+    vis_strip_free(&frames);
+    vis_strip_free(&crops);
+    plot.word_count = 0;
+    plot.text = plot.note = NULL;
+    assert_int_equal(vis_plot_write(path, &plot, &err), VISEME_OK);
+    assert_int_equal(vis_png_read(&drawn, path, 1 << 28, NULL), VISEME_OK);
+    assert_int_equal(drawn.height, height - 36 - 16);
+    vis_picture_free(&drawn);
+}
+
+static void draws_long_and_odd_things(void **state)
+{
+    static const int sizes[][2] = {{1, 2}, {151, 3}, {25 * 3600, 2}, {200, 41}, {3001, 500}};
+    static const struct vis_strip none = {.height = 10};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t rows = (size_t)sizes[i][0], classes = (size_t)sizes[i][1];
+        float *logits = calloc(rows * classes, sizeof *logits);
+        const char **names = calloc(classes, sizeof *names);
+        struct vis_picture drawn;
+        assert_true(logits && names);
+        logits[0] = NAN; /* what a damaged network gives */
+        logits[rows * classes - 1] = INFINITY;
+        for (size_t c = 0; c < classes; c++)
+            names[c] = c ? "x" : "";
+        char title[2000];
+        memset(title, 'n', sizeof title - 1);
+        title[sizeof title - 1] = '\0';
+        const struct vis_plot plot = {.title = title,
+                                      .frames = &none,
+                                      .crops = &none,
+                                      .rate = 25,
+                                      .logits = logits,
+                                      .rows = (int64_t)rows,
+                                      .classes = (int)classes,
+                                      .vocab = names};
+        assert_int_equal(vis_plot_write(scratch_path("odd.png"), &plot, NULL), VISEME_OK);
+        assert_int_equal(vis_png_read(&drawn, scratch_path("odd.png"), 1 << 28, NULL), VISEME_OK);
+        vis_picture_free(&drawn);
+        free(logits);
+        free(names);
+    }
+    assert_non_null(vis_plot_version());
+}
+
+static void says_what_it_cannot_write(void **state)
+{
+    static const float logits[2] = {0, 1};
+    static const struct vis_strip none = {.height = 10};
+    const struct vis_plot plot = {.title = "t",
+                                  .frames = &none,
+                                  .crops = &none,
+                                  .rate = 25,
+                                  .logits = logits,
+                                  .rows = 1,
+                                  .classes = 2,
+                                  .vocab = vocab};
+    viseme_error err;
+    (void)state;
+    assert_int_equal(vis_plot_write(scratch_path("no/where.png"), &plot, &err), VISEME_ERR_OUTPUT);
+    assert_non_null(strstr(err.message, "no/where.png"));
+    assert_int_equal(vis_plot_write("/dev/full", &plot, &err), VISEME_ERR_OUTPUT);
+}
+#else
+static void says_that_it_cannot_draw(void **state)
+{
+    viseme_error err;
+    (void)state;
+    assert_int_equal(vis_plot_write("x.png", NULL, &err), VISEME_ERR_ARGUMENT);
+    assert_non_null(strstr(err.message, "cairo"));
+    assert_null(vis_plot_version());
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strip_keeps_enough_and_no_more),
+        cmocka_unit_test(strip_averages),
+#if VIS_CAIRO
+        cmocka_unit_test(draws_the_emissions),
+        cmocka_unit_test(draws_long_and_odd_things),
+        cmocka_unit_test(says_what_it_cannot_write),
+#else
+        cmocka_unit_test(says_that_it_cannot_draw),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
