@@ -133,6 +133,8 @@ vis_val vis_depthwise(struct vis_graph *g, vis_val x, const char *name, struct v
 {
     int dim[VIS_AXES];
     struct vis_depthwise params, *d;
+    if (g->status != VISEME_OK)
+        return 0;
     conv.out = vis_graph_value(g, x)->dim[VIS_C];
     if (!vis_conv_settle(g, x, name, &conv, dim))
         return 0;

@@ -80,7 +80,7 @@ vis_val vis_graph_add(struct vis_graph *g, const struct vis_op *op, const char *
         return 0;
     }
     for (int i = 0; i < VIS_NODE_INPUTS; i++)
-        if (node.in[i])
+        if (node.in[i] && g->values[node.in[i]].last_node < g->node_count) /* outputs live on */
             g->values[node.in[i]].last_node = g->node_count;
     g->nodes[g->node_count++] = node;
     *state = node.state;

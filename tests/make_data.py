@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes what the unit tests of the networks need into FOLDER: seeded weights, inputs, and the
-golden's taps (values inside the network) as .npy files.
+golden's taps (values inside the network) as .npy files. What starts with real_ is there only if
+the original weights and their goldens are in ../shared.
 
     tests/make_data.py FOLDER
 """
@@ -11,28 +12,44 @@ import sys
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SHARED = os.path.join(ROOT, os.pardir, "shared")
+NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh"]
+# Networks whose real weights may lie beside this repository, and the files they are in.
+REAL = {"blazeface": "blazeface.pth", "facemesh": "blazeface_landmark.pth"}
 
 
-NETWORKS = ["lipnet", "lipnet_keras"]
+def tool(program, *arguments):
+    subprocess.run([sys.executable, os.path.join(ROOT, "weights-tools", program), *arguments],
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def write_taps(goldens, network, start):
+    taps = np.load(os.path.join(goldens, network, "taps.npz"))
+    for name in taps.files:
+        np.save(f"{start}.{name}.npy", np.atleast_1d(taps[name]).astype(np.float32))
 
 
 def make(network, folder):
-    tool = [sys.executable, os.path.join(ROOT, "weights-tools", "seeded_weights.py"), network]
+    start = os.path.join(folder, network)
+    tool("seeded_weights.py", network, "-o", f"{start}.safetensors")
+    tool("seeded_weights.py", network, "--input", "x", "-o", f"{start}.x.npy")
+    write_taps(os.path.join(ROOT, "tests", "goldens"), network, start)
 
-    def path(ending):
-        return os.path.join(folder, f"{network}.{ending}")
 
-    subprocess.run([*tool, "-o", path("safetensors")], check=True)
-    subprocess.run([*tool, "--input", "x", "-o", path("x.npy")], check=True)
-    taps = np.load(os.path.join(ROOT, "tests", "goldens", network, "taps.npz"))
-    for name in taps.files:
-        np.save(path(f"{name}.npy"), np.atleast_1d(taps[name]).astype(np.float32))
+def make_real(network, folder):
+    weights = os.path.join(SHARED, "weights", "third_party", REAL[network])
+    if os.path.exists(weights):
+        start = os.path.join(folder, f"real_{network}")
+        tool("convert.py", weights, "-o", f"{start}.safetensors")
+        write_taps(os.path.join(SHARED, "goldens"), network, start)
 
 
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     for network in NETWORKS:
         make(network, folder)
+    for network in REAL:
+        make_real(network, folder)
 
 
 if __name__ == "__main__":

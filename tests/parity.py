@@ -22,7 +22,7 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GOLDENS = os.path.join(ROOT, "tests", "goldens")
-NETWORKS = ["lipnet", "lipnet_keras"]
+NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh"]
 LEVELS = ["c", "avx2", "avx512"]
 THREADS = [1, 2]
 
@@ -88,7 +88,7 @@ def main(argv):
     args = p.parse_args(argv)
     viseme = os.path.join(os.path.abspath(args.build), "viseme")
     rows = []
-    line = "{:<13} {:<8} {:<7} {:<7} {:>7}  {:>9}  {:>9}  {:>9}  {}"
+    line = "{:<13} {:<10} {:<7} {:<7} {:>7}  {:>9}  {:>9}  {:>9}  {}"
     if not args.json:
         print(line.format("network", "output", "cpu", "gemm", "threads", "worst", "e", "limit",
                           ""))

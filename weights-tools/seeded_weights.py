@@ -25,7 +25,7 @@ from tensors import StoredTensor
 INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
           "lipnet_keras": {"x": ((1, 75, 100, 50, 3), 0.0, 1.0)},
           "blazeface": {"x": ((2, 3, 128, 128), 0.0, 1.0)},
-          "facemesh": {"x": ((2, 3, 192, 192), 0.0, 1.0)}}
+          "facemesh": {"x": ((6, 3, 192, 192), 0.0, 1.0)}}
 
 GOLDENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests", "goldens")
 
