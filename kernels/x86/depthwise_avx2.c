@@ -1,4 +1,4 @@
-/* Depthwise convolution of one row of pixels, 8 channels of four pixels at a time. */
+/* Depthwise convolution of one row of pixels, 8 channels at a time. */
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "compile this file with the AVX2 flags of the Makefile"
 #endif
@@ -6,7 +6,7 @@
 #include "kernels/x86/unroll.h"
 #include "kernels/x86/x86.h"
 
-enum { LANES = 8, PIXELS = 4, SQUARE = 9 };
+enum { LANES = 8, SQUARE = 9 };
 
 /* One row and block of channels. */
 struct row {
@@ -15,66 +15,54 @@ struct row {
     ptrdiff_t dst_step, src_step, weight_step;
     const ptrdiff_t *tap_offset;
     const float *weight, *bias;
-    int taps, n; /* n: channels of the block, 8 unless it is the last */
+    int taps, w, n; /* n: channels of the block, LANES unless it is the last */
 };
 
-/* `pixels` and `whole` are constants at each call, so that sum[] becomes registers. `square`: the
- * weights of a 3 x 3 kernel, which stay in registers; NULL: they are read from memory. */
-static inline __attribute__((always_inline)) void
-columns(const struct row *r, int x, const int pixels, const int whole, const __m256 *square)
+/* A 3 x 3 kernel: its weights and offsets stay in registers. The sums of neighbouring pixels do not
+ * wait for each other, so the CPU overlaps them by itself. `whole` is a constant at each call. */
+static inline __attribute__((always_inline)) void square_row(const struct row *r, const int whole)
 {
-    const float *src = r->src + x * r->src_step;
-    float *dst = r->dst + x * r->dst_step;
-    __m256 sum[PIXELS];
-    VIS_UNROLL
-    for (int i = 0; i < pixels; i++)
-        sum[i] = _mm256_load_ps(r->bias);
     const __m256i mask = first_lanes(r->n);
-    const int taps = square ? SQUARE : r->taps;
+    const __m256 bias = _mm256_load_ps(r->bias);
+    const ptrdiff_t src_step = r->src_step, dst_step = r->dst_step;
+    const float *src = r->src;
+    float *dst = r->dst;
+    __m256 weight[SQUARE];
+    ptrdiff_t offset[SQUARE];
     VIS_UNROLL
-    for (int tap = 0; tap < taps; tap++) {
-        const float *from = src + r->tap_offset[tap];
-        const __m256 w = square ? square[tap] : _mm256_load_ps(r->weight + tap * r->weight_step);
-        VIS_UNROLL
-        for (int i = 0; i < pixels; i++) {
-            const float *p = from + i * r->src_step;
-            sum[i] = _mm256_fmadd_ps(whole ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, mask), w,
-                                     sum[i]);
-        }
+    for (int tap = 0; tap < SQUARE; tap++) {
+        weight[tap] = _mm256_load_ps(r->weight + tap * r->weight_step);
+        offset[tap] = r->tap_offset[tap];
     }
-    VIS_UNROLL
-    for (int i = 0; i < pixels; i++)
-        store_first(dst + i * r->dst_step, whole ? LANES : r->n, sum[i]);
+    for (int left = r->w; left > 0; left--, src += src_step, dst += dst_step) {
+        __m256 sum = bias;
+        VIS_UNROLL
+        for (int tap = 0; tap < SQUARE; tap++) {
+            const float *at = src + offset[tap];
+            sum = _mm256_fmadd_ps(whole ? _mm256_loadu_ps(at) : _mm256_maskload_ps(at, mask),
+                                  weight[tap], sum);
+        }
+        if (whole)
+            _mm256_storeu_ps(dst, sum);
+        else
+            _mm256_maskstore_ps(dst, mask, sum);
+    }
 }
 
-static inline __attribute__((always_inline)) void
-pixels_of_row(const struct row *r, int w, const int whole, const __m256 *square)
+static void any_row(const struct row *r)
 {
-    int x = 0;
-    for (; w - x >= PIXELS; x += PIXELS)
-        columns(r, x, PIXELS, whole, square);
-    for (; x < w; x++)
-        columns(r, x, 1, whole, square);
-}
-
-static void square_row(const struct row *r, int w)
-{
-    __m256 square[SQUARE];
-    VIS_UNROLL
-    for (int tap = 0; tap < SQUARE; tap++)
-        square[tap] = _mm256_load_ps(r->weight + tap * r->weight_step);
-    if (r->n >= LANES)
-        pixels_of_row(r, w, 1, square);
-    else
-        pixels_of_row(r, w, 0, square);
-}
-
-static void any_row(const struct row *r, int w)
-{
-    if (r->n >= LANES)
-        pixels_of_row(r, w, 1, NULL);
-    else
-        pixels_of_row(r, w, 0, NULL);
+    const __m256i mask = first_lanes(r->n);
+    for (int x = 0; x < r->w; x++) {
+        const float *src = r->src + x * r->src_step;
+        float *dst = r->dst + x * r->dst_step;
+        __m256 sum = _mm256_load_ps(r->bias);
+        for (int tap = 0; tap < r->taps; tap++) {
+            const float *at = src + r->tap_offset[tap];
+            sum = _mm256_fmadd_ps(_mm256_maskload_ps(at, mask),
+                                  _mm256_load_ps(r->weight + tap * r->weight_step), sum);
+        }
+        _mm256_maskstore_ps(dst, mask, sum);
+    }
 }
 
 void vis_depthwise_f32_avx2(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t src_step,
@@ -93,11 +81,14 @@ void vis_depthwise_f32_avx2(float *dst, ptrdiff_t dst_step, const float *src, pt
             .weight = weight + ch,
             .bias = bias + ch,
             .taps = taps,
+            .w = w,
             .n = c - ch,
         };
-        if (taps == SQUARE)
-            square_row(&r, w);
+        if (taps != SQUARE)
+            any_row(&r);
+        else if (r.n >= LANES)
+            square_row(&r, 1);
         else
-            any_row(&r, w);
+            square_row(&r, 0);
     }
 }

@@ -1,4 +1,4 @@
-/* Depthwise convolution of one row of pixels, 16 channels of eight pixels at a time. */
+/* Depthwise convolution of one row of pixels, 16 channels at a time. */
 #if !defined(__AVX512F__)
 #error "compile this file with the AVX-512 flags of the Makefile"
 #endif
@@ -6,7 +6,7 @@
 #include "kernels/x86/unroll.h"
 #include "kernels/x86/x86.h"
 
-enum { LANES = 16, PIXELS = 8, SQUARE = 9 };
+enum { LANES = 16, SQUARE = 9 };
 
 /* One row and block of channels. */
 struct row {
@@ -15,68 +15,54 @@ struct row {
     ptrdiff_t dst_step, src_step, weight_step;
     const ptrdiff_t *tap_offset;
     const float *weight, *bias;
-    int taps, n; /* n: channels of the block, 16 unless it is the last */
+    int taps, w, n; /* n: channels of the block, LANES unless it is the last */
 };
 
-/* `pixels` and `whole` are constants at each call, so that sum[] becomes registers. `square`: the
- * weights of a 3 x 3 kernel, which stay in registers; NULL: they are read from memory. */
-static inline __attribute__((always_inline)) void
-columns(const struct row *r, int x, const int pixels, const int whole, const __m512 *square)
+/* A 3 x 3 kernel: its weights and offsets stay in registers. The sums of neighbouring pixels do not
+ * wait for each other, so the CPU overlaps them by itself. `whole` is a constant at each call. */
+static inline __attribute__((always_inline)) void square_row(const struct row *r, const int whole)
 {
-    const float *src = r->src + x * r->src_step;
-    float *dst = r->dst + x * r->dst_step;
-    __m512 sum[PIXELS];
-    VIS_UNROLL
-    for (int i = 0; i < pixels; i++)
-        sum[i] = _mm512_load_ps(r->bias);
     const __mmask16 mask = first_lanes(r->n);
-    const int taps = square ? SQUARE : r->taps;
+    const __m512 bias = _mm512_load_ps(r->bias);
+    const ptrdiff_t src_step = r->src_step, dst_step = r->dst_step;
+    const float *src = r->src;
+    float *dst = r->dst;
+    __m512 weight[SQUARE];
+    ptrdiff_t offset[SQUARE];
     VIS_UNROLL
-    for (int tap = 0; tap < taps; tap++) {
-        const float *from = src + r->tap_offset[tap];
-        const __m512 w = square ? square[tap] : _mm512_load_ps(r->weight + tap * r->weight_step);
-        VIS_UNROLL
-        for (int i = 0; i < pixels; i++) {
-            const float *p = from + i * r->src_step;
-            sum[i] = _mm512_fmadd_ps(whole ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(mask, p), w,
-                                     sum[i]);
-        }
+    for (int tap = 0; tap < SQUARE; tap++) {
+        weight[tap] = _mm512_load_ps(r->weight + tap * r->weight_step);
+        offset[tap] = r->tap_offset[tap];
     }
-    VIS_UNROLL
-    for (int i = 0; i < pixels; i++)
-        store_first(dst + i * r->dst_step, whole ? LANES : r->n, sum[i]);
+    for (int left = r->w; left > 0; left--, src += src_step, dst += dst_step) {
+        __m512 sum = bias;
+        VIS_UNROLL
+        for (int tap = 0; tap < SQUARE; tap++) {
+            const float *at = src + offset[tap];
+            sum = _mm512_fmadd_ps(whole ? _mm512_loadu_ps(at) : _mm512_maskz_loadu_ps(mask, at),
+                                  weight[tap], sum);
+        }
+        if (whole)
+            _mm512_storeu_ps(dst, sum);
+        else
+            _mm512_mask_storeu_ps(dst, mask, sum);
+    }
 }
 
-static inline __attribute__((always_inline)) void
-pixels_of_row(const struct row *r, int w, const int whole, const __m512 *square)
+static void any_row(const struct row *r)
 {
-    int x = 0;
-    for (; w - x >= PIXELS; x += PIXELS)
-        columns(r, x, PIXELS, whole, square);
-    for (; w - x >= 4; x += 4)
-        columns(r, x, 4, whole, square);
-    for (; x < w; x++)
-        columns(r, x, 1, whole, square);
-}
-
-static void square_row(const struct row *r, int w)
-{
-    __m512 square[SQUARE];
-    VIS_UNROLL
-    for (int tap = 0; tap < SQUARE; tap++)
-        square[tap] = _mm512_load_ps(r->weight + tap * r->weight_step);
-    if (r->n >= LANES)
-        pixels_of_row(r, w, 1, square);
-    else
-        pixels_of_row(r, w, 0, square);
-}
-
-static void any_row(const struct row *r, int w)
-{
-    if (r->n >= LANES)
-        pixels_of_row(r, w, 1, NULL);
-    else
-        pixels_of_row(r, w, 0, NULL);
+    const __mmask16 mask = first_lanes(r->n);
+    for (int x = 0; x < r->w; x++) {
+        const float *src = r->src + x * r->src_step;
+        float *dst = r->dst + x * r->dst_step;
+        __m512 sum = _mm512_load_ps(r->bias);
+        for (int tap = 0; tap < r->taps; tap++) {
+            const float *at = src + r->tap_offset[tap];
+            sum = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, at),
+                                  _mm512_load_ps(r->weight + tap * r->weight_step), sum);
+        }
+        _mm512_mask_storeu_ps(dst, mask, sum);
+    }
 }
 
 void vis_depthwise_f32_avx512(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t src_step,
@@ -95,11 +81,14 @@ void vis_depthwise_f32_avx512(float *dst, ptrdiff_t dst_step, const float *src, 
             .weight = weight + ch,
             .bias = bias + ch,
             .taps = taps,
+            .w = w,
             .n = c - ch,
         };
-        if (taps == SQUARE)
-            square_row(&r, w);
+        if (taps != SQUARE)
+            any_row(&r);
+        else if (r.n >= LANES)
+            square_row(&r, 1);
         else
-            any_row(&r, w);
+            square_row(&r, 0);
     }
 }

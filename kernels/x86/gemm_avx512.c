@@ -21,9 +21,9 @@ static inline __attribute__((always_inline)) void multiply_add(__m512 sum[2], fl
                                                                const __m512 b[2], const int vectors)
 {
     const __m512 x = _mm512_set1_ps(a);
-    VIS_UNROLL
-    for (int v = 0; v < vectors; v++)
-        sum[v] = _mm512_fmadd_ps(x, b[v], sum[v]);
+    sum[0] = _mm512_fmadd_ps(x, b[0], sum[0]);
+    if (vectors > 1)
+        sum[1] = _mm512_fmadd_ps(x, b[1], sum[1]);
 }
 
 /* c[i][0 .. n) = sum[i], after bias, residual and activation, for the 16 columns from `first` on.
@@ -117,9 +117,9 @@ static inline __attribute__((always_inline)) void rows(const struct vis_gemm_til
                 multiply_add(sum[i], far[i][k], b_k, vectors);
         }
     }
-    VIS_UNROLL
-    for (int v = 0; v < vectors; v++)
-        finish(t, sum, m, v);
+    finish(t, sum, m, 0);
+    if (vectors > 1)
+        finish(t, sum, m, 1);
 }
 
 /* One function per row count, not a switch: compilers merge like calls before they inline. */
