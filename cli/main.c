@@ -115,7 +115,9 @@ static void catch_signals(void)
     for (int i = 0; i < 3; i++)
         if (sigaction(caught[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             sigaction(caught[i], &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write, reported like any other */
+    /* A closed pipe and the limit of a file are failed writes, reported like any other. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 /* A file opened later must not become standard output because ours was closed: the gap is filled

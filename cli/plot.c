@@ -8,10 +8,11 @@
 
 enum { FRAME_HEIGHT = 92, CROP_HEIGHT = 48 };
 
-void vis_plotting_start(struct vis_plotting *p, const char *path)
+viseme_status vis_plotting_start(struct vis_plotting *p, const char *path, viseme_error *err)
 {
     *p = (struct vis_plotting){
         .path = path, .frames.height = FRAME_HEIGHT, .crops.height = CROP_HEIGHT};
+    return path ? vis_output_open(&p->output, path, &p->to, err) : VISEME_OK;
 }
 
 void vis_plotting_frame(struct vis_plotting *p, const viseme_image *frame, double time_s)
@@ -40,7 +41,7 @@ static const char **strings_of(const json_t *list, size_t count)
     return strings;
 }
 
-viseme_status vis_plotting_write(const struct vis_plotting *p, const char *input,
+viseme_status vis_plotting_write(struct vis_plotting *p, const char *input,
                                  const viseme_reader *reader, const viseme_model *model,
                                  viseme_error *err)
 {
@@ -72,7 +73,11 @@ viseme_status vis_plotting_write(const struct vis_plotting *p, const char *input
     if (status != VISEME_OK || !plot.title || !vocab)
         status = vis_fail(err, VISEME_ERR_NOMEM, "out of memory for the plot");
     else
-        status = vis_plot_write(p->path, &plot, err);
+        status = vis_plot_write(p->to, &plot, p->path, err);
+    if (status == VISEME_OK) {
+        status = vis_output_commit(p->output, err);
+        p->output = NULL;
+    }
     free(vocab);
     json_decref(title);
     json_decref(list);
@@ -81,6 +86,7 @@ viseme_status vis_plotting_write(const struct vis_plotting *p, const char *input
 
 void vis_plotting_free(struct vis_plotting *p)
 {
+    vis_output_abort(p->output);
     vis_strip_free(&p->frames);
     vis_strip_free(&p->crops);
 }

@@ -323,12 +323,13 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
                                                    .to_s = job->set.to_s,
                                                    .as_stored = job->set.as_stored};
     viseme_reader_options reader_options = decoding(job);
-    vis_plotting_start(&r.plotting, job->set.plot);
     reader_options.crop.cascade_xml = job->cascade;
     reader_options.crop.cascade_bytes = job->cascade_bytes;
     reader_options.on_crop = see_crop;
     reader_options.user = &r;
-    viseme_status status = vis_frames_open(&r.frames, path, &r.frames_options, err);
+    viseme_status status = vis_plotting_start(&r.plotting, job->set.plot, err);
+    if (status == VISEME_OK)
+        status = vis_frames_open(&r.frames, path, &r.frames_options, err);
     if (status == VISEME_OK) {
         vis_frames_get_info(r.frames, &r.info);
         if (!job->set.quiet)

@@ -10,11 +10,13 @@
 #define SPARSE 0.239
 
 #if !VIS_CAIRO
-viseme_status vis_plot_write(const char *path, const struct vis_plot *plot, viseme_error *err)
+viseme_status vis_plot_write(FILE *to, const struct vis_plot *plot, const char *name,
+                             viseme_error *err)
 {
+    (void)to;
     (void)plot;
     return vis_fail(err, VISEME_ERR_ARGUMENT,
-                    "%s: this build of viseme draws no plots; build it with cairo", path);
+                    "%s: this build of viseme draws no plots; build it with cairo", name);
 }
 
 const char *vis_plot_version(void)

@@ -3,6 +3,8 @@
 #ifndef VIS_IO_PLOT_H
 #define VIS_IO_PLOT_H
 
+#include <stdio.h>
+
 #include "viseme.h"
 
 /* What is drawn at most; longer videos are drawn up to here. */
@@ -47,9 +49,11 @@ struct vis_plot {
     size_t word_count;
 };
 
-/* Draws it as a PNG through vis_output. Returns VISEME_OK, VISEME_ERR_ARGUMENT (a build without
- * cairo), VISEME_ERR_OUTPUT or VISEME_ERR_NOMEM. */
-viseme_status vis_plot_write(const char *path, const struct vis_plot *plot, viseme_error *err);
+/* Draws it as a PNG, at most 16000 pixels high. A failed write is seen by whoever owns the stream;
+ * `name` is for messages. Returns VISEME_OK, VISEME_ERR_ARGUMENT (a build without cairo, more
+ * classes than can be drawn) or VISEME_ERR_NOMEM. */
+viseme_status vis_plot_write(FILE *to, const struct vis_plot *plot, const char *name,
+                             viseme_error *err);
 
 /* The version of cairo that runs, NULL in a build without it. Static storage. */
 const char *vis_plot_version(void);

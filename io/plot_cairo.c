@@ -10,7 +10,6 @@
 #include <cairo.h>
 
 #include "base/error.h"
-#include "io/output.h"
 
 enum {
     LEFT = 76, /* of the strips; labels stand there */
@@ -395,36 +394,27 @@ static int lay_out(struct drawing *d)
     return (int)ceil((d->end_s - p->start_s) / d->seconds - 1e-6);
 }
 
-static viseme_status save(cairo_surface_t *surface, cairo_t *cr, const char *path,
+static viseme_status save(cairo_surface_t *surface, cairo_t *cr, FILE *to, const char *name,
                           viseme_error *err)
 {
-    struct vis_output *output;
-    FILE *stream;
+    cairo_status_t status = cairo_status(cr);
     cairo_surface_flush(surface);
-    if (cairo_status(cr) != CAIRO_STATUS_SUCCESS)
-        return vis_fail(err,
-                        cairo_status(cr) == CAIRO_STATUS_NO_MEMORY ? VISEME_ERR_NOMEM
-                                                                   : VISEME_ERR_INTERNAL,
-                        "%s: cannot be drawn (%s)", path, cairo_status_to_string(cairo_status(cr)));
-    viseme_status status = vis_output_open(&output, path, &stream, err);
-    if (status != VISEME_OK)
-        return status;
-    cairo_status_t written = cairo_surface_write_to_png_stream(surface, write_bytes, stream);
-    if (written != CAIRO_STATUS_SUCCESS && !ferror(stream)) {
-        vis_output_abort(output);
-        return vis_fail(err, VISEME_ERR_NOMEM, "%s: cannot be packed as PNG (%s)", path,
-                        cairo_status_to_string(written));
-    }
-    return vis_output_commit(output, err);
+    if (status == CAIRO_STATUS_SUCCESS)
+        status = cairo_surface_write_to_png_stream(surface, write_bytes, to);
+    if (status == CAIRO_STATUS_SUCCESS || ferror(to))
+        return VISEME_OK; /* a failed write is the owner's to report */
+    return vis_fail(err, status == CAIRO_STATUS_NO_MEMORY ? VISEME_ERR_NOMEM : VISEME_ERR_INTERNAL,
+                    "%s: cannot be drawn (%s)", name, cairo_status_to_string(status));
 }
 
-viseme_status vis_plot_write(const char *path, const struct vis_plot *plot, viseme_error *err)
+viseme_status vis_plot_write(FILE *to, const struct vis_plot *plot, const char *name,
+                             viseme_error *err)
 {
     struct drawing d = {.plot = plot};
     int lines = lay_out(&d), most = (int)((MAX_EDGE - TOP) / (line_height(&d) + BETWEEN));
     lines = lines > most ? most : lines;
     if (lines < 1)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "%s: %d classes are too many to draw", path,
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "%s: %d classes are too many to draw", name,
                         plot->classes);
     double height = TOP + lines * (line_height(&d) + BETWEEN);
     cairo_surface_t *surface =
@@ -446,7 +436,7 @@ viseme_status vis_plot_write(const char *path, const struct vis_plot *plot, vise
         line.to_s = fmin(line.from_s + d.seconds, d.end_s);
         draw_line(&d, &line);
     }
-    status = save(surface, d.cr, path, err);
+    status = save(surface, d.cr, to, name, err);
 done:
     free(d.prob);
     cairo_destroy(d.cr);
