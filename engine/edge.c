@@ -38,7 +38,13 @@ static void frame_task(void *context, int task, int thread)
     int n = task / v->dim[VIS_T], t = task % v->dim[VIS_T];
     enum vis_axis inner = v->dim[VIS_C] >= v->dim[VIS_W] ? VIS_C : VIS_W;
     enum vis_axis outer = inner == VIS_C ? VIS_W : VIS_C;
-    for (int h = 0; h < v->dim[VIS_H]; h++)
+    const int pixels_of_planes = r->reading && v->dim[VIS_C] == 3 && r->stride[VIS_W] == 1;
+    for (int h = 0; h < v->dim[VIS_H] && pixels_of_planes; h++)
+        r->kernels->interleave3_f32(
+            r->inside + n * v->stride[VIS_N] + t * v->stride[VIS_T] + h * v->stride[VIS_H],
+            r->dense + n * r->stride[VIS_N] + t * r->stride[VIS_T] + h * r->stride[VIS_H],
+            r->stride[VIS_C], (size_t)v->dim[VIS_W]);
+    for (int h = 0; h < v->dim[VIS_H] && !pixels_of_planes; h++)
         for (int i = 0; i < v->dim[outer]; i++) {
             ptrdiff_t inside = n * v->stride[VIS_N] + t * v->stride[VIS_T] + h * v->stride[VIS_H] +
                                i * v->stride[outer];

@@ -82,13 +82,11 @@ void vis_gemm_row_offsets(const struct vis_gemm_job *job, int first, int count, 
         if (end > count)
             end = count;
         index[LAST] += end - r;
-        for (; r < end; r++) {
+        for (int i = r; i < end && job->residual_n; i++, residual_at += job->residual_step[LAST])
+            residual[i] = residual_at;
+        for (; r < end; r++, a_at += job->a_step[LAST], c_at += job->c_step[LAST]) {
             a[r] = a_at;
             c[r] = c_at;
-            residual[r] = residual_at;
-            a_at += job->a_step[LAST];
-            c_at += job->c_step[LAST];
-            residual_at += job->residual_step[LAST];
         }
         for (int i = LAST; i > 0 && index[i] == job->dim[i]; i--) {
             index[i] = 0;

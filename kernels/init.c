@@ -30,6 +30,7 @@ static void init_c(struct vis_kernels *k)
     k->tanh_f32 = vis_tanh_f32_c;
     k->add_f32 = vis_add_f32_c;
     k->copy_f32 = vis_copy_f32_c;
+    k->interleave3_f32 = vis_interleave3_f32_c;
 }
 
 #if defined(__x86_64__)
@@ -77,6 +78,7 @@ static void init_avx512(struct vis_kernels *k)
     k->sigmoid_f32 = vis_sigmoid_f32_avx512;
     k->tanh_f32 = vis_tanh_f32_avx512;
     k->add_f32 = vis_add_f32_avx512;
+    k->interleave3_f32 = vis_interleave3_f32_avx512;
 }
 #endif
 

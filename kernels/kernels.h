@@ -142,6 +142,9 @@ typedef void vis_binary_fn(float *dst, const float *a, const float *b, size_t n)
 typedef void vis_copy_fn(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t src_step,
                          size_t n);
 
+/* Three planes to pixels of three channels: dst[3 * i + ch] = src[ch * plane_step + i], i < n. */
+typedef void vis_interleave3_fn(float *dst, const float *src, ptrdiff_t plane_step, size_t n);
+
 struct vis_kernels {
     enum vis_cpu cpu; /* the level it was filled for */
     struct vis_gemm gemm_f32;
@@ -156,6 +159,7 @@ struct vis_kernels {
     vis_map_fn *relu_f32, *sigmoid_f32, *tanh_f32;
     vis_binary_fn *add_f32;
     vis_copy_fn *copy_f32;
+    vis_interleave3_fn *interleave3_f32;
 };
 
 /* Floats of packed GRU weights, the same at every level: 3 gates x units rounded up to 16 x

@@ -23,5 +23,6 @@ vis_row_fn vis_softmax_f32_c, vis_log_softmax_f32_c;
 vis_map_fn vis_relu_f32_c, vis_sigmoid_f32_c, vis_tanh_f32_c;
 vis_binary_fn vis_add_f32_c;
 vis_copy_fn vis_copy_f32_c;
+vis_interleave3_fn vis_interleave3_f32_c;
 
 #endif

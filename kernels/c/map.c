@@ -40,3 +40,13 @@ void vis_copy_f32_c(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t 
     for (size_t i = 0; i < n; i++, dst += dst_step, src += src_step)
         *dst = *src;
 }
+
+void vis_interleave3_f32_c(float *dst, const float *src, ptrdiff_t plane_step, size_t n)
+{
+    const float *a = src, *b = a + plane_step, *c = b + plane_step;
+    for (size_t i = 0; i < n; i++, dst += 3) {
+        dst[0] = a[i];
+        dst[1] = b[i];
+        dst[2] = c[i];
+    }
+}

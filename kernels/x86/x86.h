@@ -16,5 +16,6 @@ vis_map_fn vis_relu_f32_avx2, vis_relu_f32_avx512;
 vis_map_fn vis_sigmoid_f32_avx2, vis_sigmoid_f32_avx512;
 vis_map_fn vis_tanh_f32_avx2, vis_tanh_f32_avx512;
 vis_binary_fn vis_add_f32_avx2, vis_add_f32_avx512;
+vis_interleave3_fn vis_interleave3_f32_avx512;
 
 #endif

@@ -198,10 +198,52 @@ static void check_copy(struct ck *t)
     ck_finish(t);
 }
 
+struct interleave_call {
+    vis_interleave3_fn *fn;
+    float *dst;
+    const float *src;
+    ptrdiff_t plane_step;
+    size_t n;
+};
+
+static void call_interleave(void *context)
+{
+    const struct interleave_call *c = context;
+    c->fn(c->dst, c->src, c->plane_step, c->n);
+}
+
+static void check_interleave(struct ck *t)
+{
+    if (!ck_start(t, (ck_any_fn *)t->k.interleave3_f32, "interleave3_f32"))
+        return;
+    for (int n = 1; n <= 70; n++) {
+        const int step = n + ck_pick(t, 0, 20);
+        if (!ck_case(t, "n=%d step=%d", n, step))
+            break;
+        float *src = ck_in(t, (size_t)(2 * step + n));
+        ck_special(t, src, (size_t)(2 * step + n), true);
+        struct interleave_call call = {t->k.interleave3_f32, ck_out(t, 3 * (size_t)n), src, step,
+                                       (size_t)n};
+        if (!ck_call(t, call_interleave, &call))
+            break;
+        for (int i = 0; i < 3 * n; i++)
+            ck_near(t, call.dst[i], (double)src[i % 3 * step + i / 3], 0.0, i, -1);
+    }
+    if (t->bench) {
+        const size_t n = 192;
+        ck_time_next(t);
+        struct interleave_call call = {t->k.interleave3_f32, ck_out(t, 3 * n), ck_in(t, 3 * n),
+                                       (ptrdiff_t)n, n};
+        ck_bench(t, 24.0 * (double)n, CK_GBYTES, call_interleave, &call, "interleave3_f32 n=192");
+    }
+    ck_finish(t);
+}
+
 void check_copies(struct ck *t)
 {
     check_add(t);
     check_copy(t);
+    check_interleave(t);
 }
 
 struct epilogue_call {
