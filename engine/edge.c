@@ -29,30 +29,36 @@ static void copy(const struct edge_run *r, float *inside, ptrdiff_t inside_step,
         r->kernels->copy_f32(dense, dense_step, inside, inside_step, (size_t)n);
 }
 
-/* One frame [H W C]; the longer of W and C is copied at a time. */
+/* Row [W C] of a frame: at once where both sides have it in the same order, else the longer of W
+ * and C at a time. */
+static void copy_row(const struct edge_run *r, float *inside, float *dense)
+{
+    const struct vis_value *v = r->value;
+    const int w = v->dim[VIS_W], c = v->dim[VIS_C];
+    if (r->stride[VIS_C] == 1 && (r->stride[VIS_W] == c || w == 1)) {
+        copy(r, inside, 1, dense, 1, w * c);
+        return;
+    }
+    if (r->reading && c == 3 && r->stride[VIS_W] == 1) {
+        r->kernels->interleave3_f32(inside, dense, r->stride[VIS_C], (size_t)w);
+        return;
+    }
+    enum vis_axis inner = c >= w ? VIS_C : VIS_W, outer = inner == VIS_C ? VIS_W : VIS_C;
+    for (int i = 0; i < v->dim[outer]; i++)
+        copy(r, inside + i * v->stride[outer], v->stride[inner], dense + i * r->stride[outer],
+             r->stride[inner], v->dim[inner]);
+}
+
 static void frame_task(void *context, int task, int thread)
 {
     const struct edge_run *r = context;
     const struct vis_value *v = r->value;
     (void)thread;
     int n = task / v->dim[VIS_T], t = task % v->dim[VIS_T];
-    enum vis_axis inner = v->dim[VIS_C] >= v->dim[VIS_W] ? VIS_C : VIS_W;
-    enum vis_axis outer = inner == VIS_C ? VIS_W : VIS_C;
-    const int pixels_of_planes = r->reading && v->dim[VIS_C] == 3 && r->stride[VIS_W] == 1;
-    for (int h = 0; h < v->dim[VIS_H] && pixels_of_planes; h++)
-        r->kernels->interleave3_f32(
-            r->inside + n * v->stride[VIS_N] + t * v->stride[VIS_T] + h * v->stride[VIS_H],
-            r->dense + n * r->stride[VIS_N] + t * r->stride[VIS_T] + h * r->stride[VIS_H],
-            r->stride[VIS_C], (size_t)v->dim[VIS_W]);
-    for (int h = 0; h < v->dim[VIS_H] && !pixels_of_planes; h++)
-        for (int i = 0; i < v->dim[outer]; i++) {
-            ptrdiff_t inside = n * v->stride[VIS_N] + t * v->stride[VIS_T] + h * v->stride[VIS_H] +
-                               i * v->stride[outer];
-            ptrdiff_t dense = n * r->stride[VIS_N] + t * r->stride[VIS_T] + h * r->stride[VIS_H] +
-                              i * r->stride[outer];
-            copy(r, r->inside + inside, v->stride[inner], r->dense + dense, r->stride[inner],
-                 v->dim[inner]);
-        }
+    float *inside = r->inside + n * v->stride[VIS_N] + t * v->stride[VIS_T];
+    float *dense = r->dense + n * r->stride[VIS_N] + t * r->stride[VIS_T];
+    for (int h = 0; h < v->dim[VIS_H]; h++)
+        copy_row(r, inside + h * v->stride[VIS_H], dense + h * r->stride[VIS_H]);
 }
 
 static void transfer(const struct vis_run *run, const struct vis_port *port, float *dense,
