@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/json.h"
 #include "engine/memory.h"
 
 struct packed {
@@ -66,15 +67,10 @@ static viseme_status read_json(json_t **out, const viseme_weights *w, const char
                                viseme_error *err)
 {
     const char *text = viseme_weights_metadata(w, key);
-    json_error_t where;
     *out = NULL;
     if (!text)
         return VISEME_OK;
-    *out = json_loads(text, JSON_REJECT_DUPLICATES, &where);
-    if (!*out)
-        return BAD("%s: %s is not valid JSON at byte %d (%s)", vis_weights_name(w), key,
-                   where.position, where.text);
-    return VISEME_OK;
+    return vis_json_parse(out, text, strlen(text), vis_weights_name(w), key, err);
 }
 
 static viseme_status read_vocab(viseme_model *m, viseme_error *err)
@@ -119,6 +115,8 @@ static viseme_status read_metadata(viseme_model *m, vis_find_net_fn *find, visem
         return status;
     if (!m->config)
         m->config = json_object();
+    if (!m->config)
+        return vis_fail_nomem(err, sizeof *m->config);
     if (!json_is_object(m->config))
         return BAD("%s: viseme.config is not an object", file);
     return read_vocab(m, err);

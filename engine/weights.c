@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/json.h"
+
 struct meta {
     const char *key, *value;
 };
@@ -172,11 +174,9 @@ static viseme_status check_cover(const viseme_weights *w, viseme_error *err)
 static viseme_status read_header(viseme_weights *w, const char *text, size_t bytes,
                                  viseme_error *err)
 {
-    json_error_t where;
-    w->header = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
-    if (!w->header)
-        return BAD("%s: the header is not valid JSON at byte %d (%s)", w->name, where.position,
-                   where.text);
+    viseme_status status = vis_json_parse(&w->header, text, bytes, w->name, "the header", err);
+    if (status != VISEME_OK)
+        return status;
     if (!json_is_object(w->header))
         return BAD("%s: the header is not a JSON object", w->name);
     size_t entries = json_object_size(w->header);
@@ -191,8 +191,8 @@ static viseme_status read_header(viseme_weights *w, const char *text, size_t byt
     json_t *value;
     json_object_foreach(w->header, key, value)
     {
-        viseme_status status = strcmp(key, "__metadata__") == 0 ? read_metadata(w, value, err)
-                                                                : read_tensor(w, key, value, err);
+        status = strcmp(key, "__metadata__") == 0 ? read_metadata(w, value, err)
+                                                  : read_tensor(w, key, value, err);
         if (status != VISEME_OK)
             return status;
     }

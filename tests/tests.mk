@@ -10,7 +10,10 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(SUPPORT) $(BUILD)/libv
         $(BUILD)/libviseme.a
 	@mkdir -p $(@D)
 	$(call say,ld)
-	$(link) -lcmocka $(IO_LIBS) $(LIB_LIBS)
+	$(link) $(WRAPPED) -lcmocka $(IO_LIBS) $(LIB_LIBS)
+# Its allocations, and those of the libraries linked into it, pass through its hands.
+$(BUILD)/tests/test_alloc_fail: WRAPPED := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
+        aligned_alloc strdup free XML_ParserCreate pthread_create)
 
 # Seeded weights, inputs and taps of the goldens.
 TEST_DATA := $(BUILD)/tests/data/.made
