@@ -1,7 +1,8 @@
 """The networks viseme knows: their tensors, their hyperparameters, how to tell them apart.
 
 An Architecture has
-    config      default hyperparameters; the keys are all there are
+    config      default hyperparameters; with `optional` the keys are all there are
+    optional    keys that have no default and may be left out
     from_shapes (shapes) -> the hyperparameters that shapes tell
     check       (config) -> None, or refuses what cannot be
     parameters  (config) -> {tensor name: shape}, names and shapes of the original's state_dict
@@ -16,7 +17,9 @@ MAX_CLASSES = 65536
 
 
 class Architecture:
-    def __init__(self, config, from_shapes, check, parameters, vocab, by_order=False):
+    def __init__(self, config, from_shapes, check, parameters, vocab, by_order=False,
+                 optional=()):
+        self.optional = optional
         self.config, self.from_shapes, self.check = config, from_shapes, check
         self.parameters, self.vocab, self.by_order = parameters, vocab, by_order
 
@@ -50,6 +53,9 @@ def lipnet_check(config, default=None):
         raise Refusal("--config: frame_rate must be a number from 1 to 1000", EXIT_USAGE)
     if config["pixel_order"] not in ("bgr", "rgb"):
         raise Refusal('--config: pixel_order must be "bgr" or "rgb"', EXIT_USAGE)
+    least = config.get("min_confidence", 0)
+    if type(least) not in (int, float) or not 0 <= least <= 1:
+        raise Refusal("--config: min_confidence must be a number from 0 to 1", EXIT_USAGE)
 
 
 def gru_parameters(name, inputs, hidden):
@@ -131,9 +137,10 @@ def nothing_more(_shapes):
 
 ARCHITECTURES = {
     "lipnet": Architecture(LIPNET_CONFIG, lipnet_from_shapes, lipnet_check, lipnet_parameters,
-                           lipnet_vocab),
+                           lipnet_vocab, optional=("min_confidence",)),
     "lipnet_keras": Architecture(LIPNET_KERAS_CONFIG, lipnet_keras_from_shapes, lipnet_keras_check,
-                                 lipnet_keras_parameters, lipnet_keras_vocab, by_order=True),
+                                 lipnet_keras_parameters, lipnet_keras_vocab, by_order=True,
+                                 optional=("min_confidence",)),
     "blazeface": Architecture(face_networks.BLAZEFACE_CONFIG, nothing_more,
                               face_networks.blazeface_check, face_networks.blazeface_parameters,
                               None),
@@ -186,9 +193,9 @@ def settle_config(arch, shapes, given):
     """The hyperparameters: defaults, then what the shapes tell, then `given` by the user."""
     known = ARCHITECTURES[arch]
     for key in given:
-        if key not in known.config:
+        if key not in known.config and key not in known.optional:
             raise Refusal(f"--config: {arch} has no {shown(key)}; it has "
-                          f"{', '.join(known.config)}", EXIT_USAGE)
+                          f"{', '.join([*known.config, *known.optional])}", EXIT_USAGE)
     config = {**known.config, **known.from_shapes(shapes), **given}
     known.check(config)
     return config

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT, strict
+from conftest import ROOT, seeded, strict
 
 MINE = os.path.join(ROOT, "weights", "lipnet.safetensors")
 
@@ -136,11 +136,11 @@ def test_min_confidence(viseme, weights, faces, text):
 
 def test_confidence_of_weights(viseme, faces, tmp_path):
     """"min_confidence" in the weights' configuration is the threshold of the warning."""
-    from conftest import seeded
     path = seeded(tmp_path / "w.safetensors")
     data = open(path, "rb").read()
     size = int.from_bytes(data[:8], "little")
-    header = data[8:8 + size].replace(b'\\"classes\\":', b'\\"min_confidence\\":0.01,\\"classes\\":')
+    header = data[8:8 + size].replace(b'\\"classes\\":',
+                                      b'\\"min_confidence\\":0.01,\\"classes\\":')
     assert len(header) > size
     header += b" " * (-len(header) % 8)
     open(path, "wb").write(len(header).to_bytes(8, "little") + header + data[8 + size:])

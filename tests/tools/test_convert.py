@@ -162,7 +162,8 @@ def test_bf16_rounding_of_every_kind_of_value():
 def test_file_layout_and_metadata(state, tmp_path, run_convert):
     torch.save(torch_state(state), tmp_path / "näme.pt")
     result = run_convert(tmp_path / "näme.pt", "-o", tmp_path / "out", "--license", "CC0 – ok",
-                         "--config", '{"frame_rate": 30, "pixel_order": "rgb"}')
+                         "--config", '{"frame_rate": 30, "pixel_order": "rgb", '
+                         '"min_confidence": 0.7}')
     assert result.code == 0, result.err
     metadata, header, data, length = parse(tmp_path / "out")
     assert (8 + length) % 64 == 0
@@ -170,7 +171,7 @@ def test_file_layout_and_metadata(state, tmp_path, run_convert):
     assert metadata["viseme.arch"] == "lipnet"
     assert json.loads(metadata["viseme.config"]) == {
         "classes": 28, "frame_height": 64, "frame_width": 128, "frame_rate": 30,
-        "pixel_order": "rgb", "blank": 0}
+        "pixel_order": "rgb", "blank": 0, "min_confidence": 0.7}
     assert json.loads(metadata["viseme.vocab"]) == VOCAB
     assert metadata["viseme.license"] == "CC0 – ok"
     assert metadata["viseme.source"].startswith("näme.pt, sha256 ")

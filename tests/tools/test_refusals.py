@@ -149,6 +149,7 @@ def test_unreadable(tmp_path, refused):
     (("--config", '{"frames": 75}'), "lipnet has no frames"),
     (("--config", '{"frame_rate": NaN}'), "NaN"),
     (("--config", '{"frame_rate": true}'), "frame_rate"),
+    (("--config", '{"min_confidence": 1.5}'), "min_confidence"),
     (("--config", '{"frame_rate": 1e999}'), "frame_rate"),
     (("--config", '{"pixel_order": "gbr"}'), "pixel_order"),
     (("--config", '{"blank": 28}'), "blank"),
