@@ -146,6 +146,8 @@ def main():
     env = dict(os.environ, VISEME_BUILD=os.path.join(ROOT, args.build))
     env.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    env.setdefault("LSAN_OPTIONS", "print_suppressions=0:suppressions="
+                   + os.path.join(ROOT, "tests", "lsan.supp"))
     # The longest programs first, so that they do not run alone at the end.
     items = [item for name in SUITES if name in args.suite for item in SUITES[name](args)]
     total = {"passed": 0, "failed": 0, "skipped": 0}
