@@ -1,0 +1,1 @@
+"""Talking faces with exact ground truth: docs/synth.md."""
