@@ -108,13 +108,15 @@ $(BUILD)/viseme: $(call obj,$(CLI_SRC)) $(BUILD)/libvisio.a $(BUILD)/libviseme.a
 JOBS ?= $(shell nproc)
 SUBMAKE = +$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: deps deps-test deps-bench demo install install-files
+.PHONY: deps deps-test deps-bench deps-synth demo install install-files
 deps:
 	@$(DEPS) build
 deps-test:
 	@$(DEPS) build test
 deps-bench:
 	@$(DEPS) build bench
+deps-synth:
+	@$(DEPS) synth
 
 demo:
 	@$(DEPS) build parity

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what viseme needs, and nothing when nothing is missing.
 #
-#   scripts/deps.sh [--check] build|parity|test|bench ...
+#   scripts/deps.sh [--check] build|parity|test|bench|synth ...
 #
 # Every package has a probe of what it is for (a header that compiles, a program, a Python
 # module), so libraries from anywhere count. What fails its probe is installed from Debian's
@@ -90,6 +90,14 @@ need_test() {
     need groff-base program groff
 }
 
+# The renderer of talking faces.
+need_synth() {
+    need_parity
+    need python3-cairo module cairo
+    need espeak-ng program espeak-ng
+    need ffmpeg program ffmpeg
+}
+
 need_bench() {
     need_python
     need nodejs program node
@@ -143,16 +151,16 @@ if [ "${1:-}" = --check ]; then
     shift
 fi
 if [ $# = 0 ]; then
-    echo "usage: scripts/deps.sh [--check] build|parity|test|bench ..." >&2
+    echo "usage: scripts/deps.sh [--check] build|parity|test|bench|synth ..." >&2
     exit 2
 fi
 probe() {
     missing=
     for set in "$@"; do
         case $set in
-        build | parity | test | bench) "need_$set" ;;
+        build | parity | test | bench | synth) "need_$set" ;;
         *)
-            echo "deps: unknown set '$set': give build, parity, test or bench" >&2
+            echo "deps: unknown set '$set': give build, parity, test, bench or synth" >&2
             exit 2
             ;;
         esac
