@@ -18,7 +18,7 @@ LIBRARIES = ("libespeak-ng.so.1", "libespeak-ng.so", "libespeak-ng.dylib")
 ACCENTS = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 LOW_SPEAKERS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7")
 HIGH_SPEAKERS = ("f1", "f2", "f3", "f4", "f5")
-SPEEDS = (110, 210)  # words a minute
+SPEEDS = (100, 180)  # words a minute
 PITCHES = (25, 75)   # espeak-ng's scale of 0 to 99
 
 # espeak-ng joins some pairs ("in the") into one word; the second is then given as phonemes.
