@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
-# ---- options: make FFMPEG=0 BLAS=0 CAIRO=0 CC=clang SAN=address WERROR=1 V=1 (show commands) -----------
+# ---- options: make FFMPEG=0 BLAS=0 CAIRO=0 CC=clang SAN=address WERROR=1 V=1 (show commands) ---
 FFMPEG ?= 1
 BLAS   ?= 1
 CAIRO  ?= 1
@@ -40,7 +40,8 @@ endif
 WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror=vla \
         -Wpointer-arith -Wwrite-strings $(if $(filter 1,$(WERROR)),-Werror)
 OPT  ?= -O3
-CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE -DVIS_FFMPEG=$(FFMPEG) -DVIS_BLAS=$(BLAS) -DVIS_CAIRO=$(CAIRO)
+CPPFLAGS += -I. -Iinclude -D_GNU_SOURCE -DVIS_FFMPEG=$(FFMPEG) -DVIS_BLAS=$(BLAS) \
+        -DVIS_CAIRO=$(CAIRO)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CFLAGS_ALL := -std=c11 $(OPT) -g -fno-math-errno -fno-trapping-math -ffp-contract=off \
         -fvisibility=hidden -fPIC $(WARN) $(SANITIZE) $(CFLAGS)
@@ -84,7 +85,8 @@ $(BUILD)/commit: FORCE
 .PHONY: FORCE
 
 # Once per build directory: says what is missing instead of a page of compiler errors.
-DEPS := CC='$(CC)' PYTHON='$(PYTHON)' FFMPEG='$(FFMPEG)' BLAS='$(BLAS)' CAIRO='$(CAIRO)' scripts/deps.sh
+DEPS := CC='$(CC)' PYTHON='$(PYTHON)' FFMPEG='$(FFMPEG)' BLAS='$(BLAS)' CAIRO='$(CAIRO)' \
+        scripts/deps.sh
 $(BUILD)/.deps:
 	@$(DEPS) --check build
 	@mkdir -p $(@D) && touch $@

@@ -42,7 +42,6 @@ struct job {
     size_t kept_count, kept_room;
     int64_t frame_count, crop_count, held_count;
     double start_s; /* of the first crop */
-    struct vis_gaps gaps;
     struct vis_frames_options frames_options;
 };
 
@@ -130,7 +129,6 @@ static void list_crop(const viseme_crop *crop)
 static viseme_status take_crop(struct job *job, const viseme_crop *crop, viseme_error *err)
 {
     viseme_status status = VISEME_OK;
-    vis_gaps_add(&job->gaps, crop->held, crop->time_s);
     if (job->crop_count++ == 0)
         job->start_s = crop->time_s;
     job->held_count += crop->held;
@@ -231,28 +229,28 @@ static viseme_status write_npy(const struct job *job, viseme_error *err)
 static viseme_status summarise(struct job *job, viseme_error *err)
 {
     double duration_s = (double)job->crop_count / RATE;
-    json_t *gaps = vis_gaps_list(&job->gaps, job->start_s + duration_s);
     struct vis_frames_info info;
-    if (!gaps)
-        return vis_fail(err, VISEME_ERR_NOMEM, "out of memory for the list of gaps");
     vis_frames_get_info(job->frames, &info);
     if (job->set.json) {
         json_t *summary = json_pack(
-            "{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:O}", "schema", VIS_JSON_SCHEMA,
+            "{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "schema", VIS_JSON_SCHEMA,
             "status", "ok", "type", "summary", "input", vis_json_text(job->path), "frames",
             (json_int_t)job->frame_count, "crops", (json_int_t)job->crop_count, "crops_held",
             (json_int_t)job->held_count, "start_s", vis_json_real(job->start_s), "duration_s",
-            vis_json_real(duration_s), "gaps", gaps);
+            vis_json_real(duration_s), "gaps", vis_gaps_json(job->cropper, NULL));
         if (vis_part_json(summary, &info, &job->frames_options) != 0) {
             json_decref(summary);
             summary = NULL;
         }
         return vis_json_write(stdout, summary, err);
     }
+    size_t gaps = 0;
+    for (viseme_gap gap; viseme_cropper_gap(job->cropper, gaps, &gap);)
+        gaps++;
     if (!job->set.quiet && (!lists(job) || job->held_count > 0))
         fprintf(stderr, "%s: %lld frames, %lld crops, %lld of them held in %zu gaps\n", job->path,
                 (long long)job->frame_count, (long long)job->crop_count, (long long)job->held_count,
-                json_array_size(gaps));
+                gaps);
     return VISEME_OK;
 }
 
@@ -338,7 +336,6 @@ static int run(const struct vis_command *self, int argc, char **argv)
     vis_folder_abort(job.drawn);
     viseme_cropper_close(job.cropper);
     vis_frames_close(job.frames);
-    vis_gaps_free(&job.gaps);
     free(job.kept);
     free(job.cascade);
     vis_args_free(self, &job.set, &operands);

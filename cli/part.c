@@ -43,35 +43,16 @@ void vis_part_notes(const char *path, const struct vis_frames_info *info)
         vis_complain("%s: states a rotation that is no quarter turn; it is not applied", path);
 }
 
-static void close_gap(struct vis_gaps *gaps, double end_s)
+json_t *vis_gaps_json(const viseme_cropper *cropper, const viseme_reader *reader)
 {
-    json_t *gap = json_pack("{s:f, s:f}", "start_s", gaps->from_s, "end_s", end_s);
-    gaps->open = 0;
-    if (!gaps->list)
-        gaps->list = json_array();
-    gaps->failed |= json_array_append_new(gaps->list, gap) != 0;
-}
-
-void vis_gaps_add(struct vis_gaps *gaps, int held, double time_s)
-{
-    if (held && !gaps->open)
-        gaps->from_s = time_s;
-    else if (!held && gaps->open)
-        close_gap(gaps, time_s);
-    gaps->open = held;
-}
-
-json_t *vis_gaps_list(struct vis_gaps *gaps, double end_s)
-{
-    if (gaps->open)
-        close_gap(gaps, end_s);
-    if (!gaps->list)
-        gaps->list = json_array();
-    return gaps->failed ? NULL : gaps->list;
-}
-
-void vis_gaps_free(struct vis_gaps *gaps)
-{
-    json_decref(gaps->list);
-    *gaps = (struct vis_gaps){0};
+    json_t *list = json_array();
+    viseme_gap gap;
+    for (size_t i = 0;
+         cropper ? viseme_cropper_gap(cropper, i, &gap) : viseme_reader_gap(reader, i, &gap); i++)
+        if (json_array_append_new(
+                list, json_pack("{s:f, s:f}", "start_s", gap.start_s, "end_s", gap.end_s)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
 }

@@ -29,17 +29,8 @@ int vis_part_json(json_t *object, const struct vis_frames_info *info,
 /* Says on standard error what the user should know about how the pictures are taken. */
 void vis_part_notes(const char *path, const struct vis_frames_info *info);
 
-/* Stretches of held crops. All zero is an empty list; free with vis_gaps_free(). */
-struct vis_gaps {
-    json_t *list; /* of {"start_s", "end_s"} */
-    double from_s;
-    int open, failed; /* a gap has begun; out of memory */
-};
-/* The next crop, in the order of time. */
-void vis_gaps_add(struct vis_gaps *gaps, int held, double time_s);
-/* The list, once all crops are added; the last one ends at end_s. It belongs to `gaps`; NULL when
- * out of memory. */
-json_t *vis_gaps_list(struct vis_gaps *gaps, double end_s);
-void vis_gaps_free(struct vis_gaps *gaps);
+/* Where no face was, as an array of {"start_s", "end_s"}; one of the two is NULL. NULL when out of
+ * memory. */
+json_t *vis_gaps_json(const viseme_cropper *cropper, const viseme_reader *reader);
 
 #endif

@@ -47,7 +47,6 @@ struct reading {
     viseme_reader *reader;
     struct vis_frames_options frames_options;
     struct vis_frames_info info;
-    struct vis_gaps gaps;
     struct vis_plotting plotting;
     double video_s, started;
     int unsure; /* the confidence is below --min-confidence */
@@ -203,7 +202,7 @@ static const char *decoder_name(const struct settings *set)
                            : "greedy";
 }
 
-static json_t *json_result(const struct job *job, struct reading *r)
+static json_t *json_result(const struct job *job, const struct reading *r)
 {
     viseme_reader_stats stats;
     const viseme_hypothesis *best = viseme_reader_hypothesis(r->reader, 0);
@@ -216,9 +215,8 @@ static json_t *json_result(const struct job *job, struct reading *r)
     json_t *model = json_pack("{s:o, s:o}", "path", vis_json_text(job->model_path), "arch",
                               vis_json_text(viseme_model_metadata(job->model, "viseme.arch")));
     double confidence = best ? best->confidence : 0;
-    json_t *gaps = vis_gaps_list(&r->gaps, stats.start_s + stats.duration_s);
     json_t *result = json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:O, "
+        "{s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, "
         "s:o, s:o, s:o, s:s, s:s}",
         "schema", VIS_JSON_SCHEMA, "status", "ok", "input", vis_json_text(r->path), "text",
         vis_json_text(best ? best->text : ""), "confidence", vis_json_real(confidence),
@@ -227,9 +225,10 @@ static json_t *json_result(const struct job *job, struct reading *r)
         json_hypotheses(r->reader, job->set.words), "decoder", decoder_name(&job->set), "beam",
         job->set.beam, "start_s", vis_json_real(stats.start_s), "duration_s",
         vis_json_real(stats.duration_s), "frames", (json_int_t)stats.frames, "crops",
-        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "gaps", gaps,
-        "frame_rate", vis_json_real(r->info.frame_rate), "stages", stages, "model", model, "cpu",
-        viseme_cpu_name(viseme_model_cpu(job->model)), "gemm", vis_gemm_choices[job->set.gemm]);
+        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "gaps",
+        vis_gaps_json(NULL, r->reader), "frame_rate", vis_json_real(r->info.frame_rate), "stages",
+        stages, "model", model, "cpu", viseme_cpu_name(viseme_model_cpu(job->model)), "gemm",
+        vis_gemm_choices[job->set.gemm]);
     if (vis_part_json(result, &r->info, &r->frames_options) != 0) {
         json_decref(result);
         return NULL;
@@ -308,9 +307,7 @@ static viseme_reader_options decoding(const struct job *job)
 
 static void see_crop(void *reading, const viseme_crop *crop)
 {
-    struct reading *r = reading;
-    vis_gaps_add(&r->gaps, crop->held, crop->time_s);
-    vis_plotting_crop(&r->plotting, crop);
+    vis_plotting_crop(&((struct reading *)reading)->plotting, crop);
 }
 
 /* *unsure: it was read, with less confidence than asked for. */
@@ -343,7 +340,6 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
     *unsure = r.unsure;
     viseme_reader_close(r.reader);
     vis_frames_close(r.frames);
-    vis_gaps_free(&r.gaps);
     vis_plotting_free(&r.plotting);
     if (status != VISEME_OK && status != VISEME_ERR_OUTPUT)
         vis_name_error(err, path);
