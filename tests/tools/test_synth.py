@@ -1,4 +1,5 @@
 """The renderer of talking faces: weights-tools/synth."""
+import itertools
 import json
 import math
 import os
@@ -20,7 +21,7 @@ try:
 except speech.SpeechError as missing:
     pytest.skip(f"no speech: {missing}", allow_module_level=True)
 
-from synth import avatars, clip, corpus, identity, sentences, visemes  # noqa: E402
+from synth import avatars, clip, identity, sentences, visemes  # noqa: E402
 from synth.face import MOUTH, Face  # noqa: E402
 from synth.pen import Pose  # noqa: E402
 
@@ -84,8 +85,8 @@ def test_the_table_has_every_phoneme_of_the_vocabularies():
     words = sorted({w for g in sentences.GRAMMARS for w in sentences.load(g).vocabulary()})
     said = set()
     for voice in speech.ACCENTS:
-        for k in range(0, len(words), 40):
-            spoken = speech.speak(" ".join(words[k:k + 40]), voice)
+        for k in range(0, len(words), 100):
+            spoken = speech.speak(" ".join(words[k:k + 100]), voice, speed=300)
             said |= {p for p, _, _ in spoken.phonemes}
     assert said <= set(visemes.TABLE), sorted(said - set(visemes.TABLE))
     assert len(said) > 35
@@ -97,6 +98,16 @@ def test_targets_are_in_range():
         assert all(-1 <= t <= 1 for t in targets) and all(w > 0 for w in weights), name
         assert 0.02 < reach < 0.2, name
     assert {v for shapes in visemes.TABLE.values() for v in shapes} <= set(visemes.VISEMES)
+
+
+def test_the_documented_table_is_the_one_in_use():
+    with open(os.path.join(ROOT, "docs", "synth.md"), encoding="utf-8") as file:
+        rows = [[c.strip() for c in line.split("|")[1:-1]] for line in file if line[0] == "|"]
+    tables = {row[0]: row for row in rows}
+    for name, (targets, _, reach) in visemes.VISEMES.items():
+        assert [float(v) for v in tables[name][2:]] == [*targets, round(1000 * reach, 6)], name
+    for name, (low, high, _) in identity.RANGES.items():
+        assert [float(v) for v in tables[name][1:3]] == [low, high], name
 
 
 def test_lips_are_closed_on_m_b_p_and_open_on_vowels(take):
@@ -135,6 +146,11 @@ def test_words_that_draw_alike():
               "fan": ["f", "a", "n"], "ham": ["h", "a", "m"], "am": ["a", "m"]}
     classes = visemes.homophene_classes(sorted(sounds), lambda w, _: sounds[w])
     assert classes == [["am", "ham"], ["bat", "mad", "pan"], ["fan"]]
+    tracks = [visemes.mouth_track([(p, 0.3 + 0.1 * i, 0.4 + 0.1 * i)
+                                   for i, p in enumerate(sounds[w])], 1.0, np.arange(0, 1, 0.04))
+              for w in ("bat", "mad", "pan", "fan")]
+    assert np.array_equal(tracks[0], tracks[1]) and np.array_equal(tracks[0], tracks[2])
+    assert np.abs(tracks[0] - tracks[3]).max() > 0.3
     letters = visemes.homophene_classes([*"abdptvf"])
     assert ["b", "p"] in letters and ["d", "t"] in letters and ["a"] in letters
 
@@ -185,8 +201,8 @@ def test_identities_keep_to_their_ranges():
 
 
 def test_pictures_are_the_same_twice(take, drawn):
-    again = [p for p, _ in clip.draw(take)]
-    assert clip.digest(again) == clip.digest(p for p, _ in drawn)
+    again = [p for p, _ in itertools.islice(clip.draw(take), 25)]
+    assert clip.digest(again) == clip.digest(p for p, _ in drawn[:25])
     fresh = clip.Take(np.random.default_rng(7), take.text, 200, 200)
     assert np.array_equal(next(clip.draw(fresh))[0], drawn[0][0])
     assert len({p.tobytes() for p, _ in drawn}) > 0.9 * len(drawn)
@@ -225,15 +241,16 @@ def test_the_mouth_in_the_picture_is_where_the_landmarks_say():
 def test_conditions(condition):
     plain, other = (clip.make_take(4, "train", 0, "digits", 160, 160, c)
                     for c in ("clean", condition))
-    pictures, marks = zip(*clip.draw(other))
+    few = None if condition == "gaps" else 3
+    pictures, marks = zip(*itertools.islice(clip.draw(other), few))
     first = next(clip.draw(plain))[0]
     if condition == "low_light":
-        assert pictures[0].mean() < 0.5 * first.mean()
+        assert pictures[0].mean() < 0.6 * first.mean()
     if condition == "noise":
         flat = [np.diff(p[:12, :12].astype(float), axis=1).std() for p in (first, pictures[0])]
         assert flat[1] > 3 * flat[0]
     missing = np.isnan(np.array(marks)).all((1, 2))
-    hidden = [other.camera.hidden(t) for t in other.times()]
+    hidden = [other.camera.hidden(t) for t in other.times()[:few]]
     assert missing.tolist() == hidden and any(hidden) == (condition == "gaps")
     if condition == "motion":
         assert other.camera.motion > 2 > plain.camera.motion
@@ -337,7 +354,8 @@ def test_one_sentence_as_pictures(tmp_path):
 
 @pytest.mark.parametrize("argv, code", [
     (("--frames", "x", "--text", "hello", "--avatar", "nobody"), 1),
-    (("--frames", "x"), 2), (("--out", "x", "--size", "17x3"), 2), (("--out", "x", "--clips", 0), 2),
+    (("--frames", "x"), 2), (("--out", "x", "--size", "17x3"), 2),
+    (("--out", "x", "--clips", 0), 2),
     (("--frames", "x", "--text", "route 66"), 1),
 ])
 def test_bad_requests(tmp_path, monkeypatch, argv, code):

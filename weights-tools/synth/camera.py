@@ -19,7 +19,7 @@ CONDITIONS = {
     "clean": {},
     "mixed": {"face": (0.18, 0.30), "motion": (0.5, 2.0), "level": (0.65, 1.1),
               "noise": (0.0, 6.0), "blur": (0.0, 0.9), "crf": (18, 30), "side": (0.0, 0.8)},
-    "low_light": {"level": (0.22, 0.38), "noise": (4.0, 8.0), "crf": (22, 28)},
+    "low_light": {"level": (0.34, 0.50), "noise": (4.0, 8.0), "crf": (22, 28)},
     "noise": {"noise": (8.0, 15.0), "crf": (20, 26)},
     "small": {"face": (0.105, 0.135)},
     "motion": {"motion": (2.4, 3.4)},
@@ -144,12 +144,16 @@ def _background(rng, width, height, light):
         colour = np.clip(wall * rng.uniform(0.6, 1.35) + rng.normal(0, 0.06, 3), 0, 1)
         if rng.random() < 0.5:
             rx, ry = (float(v) * height for v in rng.uniform(0.1, 0.45, 2))
-            fade = cairo.RadialGradient(x, y, 0, x, y, rx)
-            fade.add_color_stop_rgba(0, *colour, 0.7)
-            fade.add_color_stop_rgba(0.6, *colour, 0.5)
-            fade.add_color_stop_rgba(1, *colour, 0)
+            fade = cairo.RadialGradient(0, 0, 0, 0, 0, 1)
+            for at, alpha in ((0, 0.7), (0.6, 0.5), (1, 0)):
+                fade.add_color_stop_rgba(at, *colour, alpha)
+            c.save()
+            c.translate(x, y)
+            c.scale(rx, ry)
             c.set_source(fade)
-            c.rectangle(0, y - ry, width, 2 * ry)
+            c.rectangle(-1, -1, 2, 2)
+            c.fill()
+            c.restore()
         else:
             wide = float(rng.uniform(0.05, 0.3)) * width
             fade = cairo.LinearGradient(x, 0, x + wide, 0)
@@ -157,5 +161,5 @@ def _background(rng, width, height, light):
                 fade.add_color_stop_rgba(at, *colour, alpha)
             c.set_source(fade)
             c.rectangle(x, 0, wide, height)
-        c.fill()
+            c.fill()
     return surface

@@ -73,8 +73,8 @@ class Face:
     def _neck(self, pen, light):
         col = self.colours
         wide = 0.50 - 0.08 * self.p["soft"]
-        pen.path(((-wide, 0.55), (-wide * 0.97, 1.15), (-wide - 0.10, 1.45), (-0.7, 1.62), (0, 1.95),
-                  (0.7, 1.62), (wide + 0.10, 1.45), (wide * 0.97, 1.15), (wide, 0.55)))
+        side = [(wide, 0.55), (wide * 0.97, 1.15), (wide + 0.10, 1.45), (0.7, 1.62)]
+        pen.path([(-x, y) for x, y in side] + [(0, 1.95)] + side[::-1])
         pen.c.save()
         pen.c.clip_preserve()
         pen.fill_with(pen.gradient((-wide, 1.2), (wide, 1.2), (
@@ -98,8 +98,8 @@ class Face:
         pen.c.save()
         pen.c.clip_preserve()
         pen.fill_with(pen.gradient((0, -1.1), (0, p["chin_y"]), (
-            (0, col["skin"], 1), (0.45, col["light"], 1), (0.8, col["skin"], 1),
-            (1, col["shade"], 1))))
+            (0, col["skin"], 1), (0.45, col["light"], 1), (0.85, col["skin"], 1),
+            (1, [(a + b) / 2 for a, b in zip(col["skin"], col["shade"])], 1))))
         # Forehead and cheekbones catch light; temples, hollows and chin do not.
         pen.blob(0.1 * light.side, -0.66, 0.5, 0.3, col["light"], 0.8)
         low = p["chin_y"] + drop
@@ -109,7 +109,8 @@ class Face:
             pen.blob(side * 0.42, 0.12, 0.27, 0.2, col["light"], 0.85)
             pen.blob(side * 0.46, 0.24, 0.26, 0.22, col["blush"], p["blush"])
             # Eye sockets: darker than the cheeks on every skin.
-            pen.blob(side * p["eye_x"], p["eye_y"] - 0.02, 0.31, 0.21, col["shade"], 0.62 + 0.2 * p["skin_depth"])
+            pen.blob(side * p["eye_x"], p["eye_y"] - 0.02, 0.31, 0.21, col["shade"],
+                     0.62 + 0.2 * p["skin_depth"])
             pen.blob(side * (p["eye_x"] - 0.14), p["eye_y"] - 0.04, 0.14, 0.16, col["deep"], 0.30)
             # Folds from the wings of the nose past the mouth, deeper when the corners are drawn.
             fold = 0.05 + 0.22 * p["age"] + 0.15 * max(0.0, mouth[SPREAD])
@@ -135,7 +136,7 @@ class Face:
         c.clip()
         low = self.p["chin_y"]
         pen.rim(0, (low - 1.15) / 2, self.p["face_width"] * 1.12, (low + 1.15) / 2 * 1.06,
-                self.colours["deep"], 0.42)
+                self.colours["deep"], 0.34)
         side = 1 if light.side >= 0 else -1
         amount = abs(light.side) * light.strength
         c.set_source(pen.gradient((side * 0.9, -0.2), (-side * 0.9, 0.2), (

@@ -116,8 +116,11 @@ class Hair:
             (0, colours["hair"], 1), (0.35, colours["hair_light"], 1), (0.6, colours["hair"], 1),
             (1, colours["hair_dark"], 1))))
         if style == "curly":
-            self._curls(pen, colours, crown[2:-2], 0.17)
-            self._curls(pen, colours, [(x, y - 0.12) for x, y in line], 0.14)
+            self._curls(pen, colours, crown[1:-1], 0.17)
+            high = p["skull_top"]
+            for part in (0.66, 0.33, 0.0):  # rows from the crown down to the forehead
+                row = [(x, y - 0.12 + (high + 0.24 * abs(x) - y) * part) for x, y in line[2:-2]]
+                self._curls(pen, colours, row, 0.14)
         else:
             self._strands(pen, colours, 0.35 if style == "parted" else 0.0)
         pen.c.restore()
@@ -146,9 +149,7 @@ class Hair:
             upper = [(-0.97 * p["face_width"], 0.12), (-0.70, 0.40), (-half * 1.25, mouth - 0.12),
                      (-0.12, mouth - 0.19), (0.12, mouth - 0.19), (half * 1.25, mouth - 0.12),
                      (0.70, 0.40), (0.97 * p["face_width"], 0.12)]
-            grow = 1.0 if kind == "stubble" else 1.0 + 0.06 * p["beard_length"]
-            lower = [(x * grow, y * grow) for x, y in contour]
-            pen.band(upper, lower)
+            pen.band(upper, contour)
             pen.c.save()
             pen.c.clip_preserve()
             dark = 0.30 if kind == "stubble" else strength

@@ -29,7 +29,7 @@ class Lips:
         thick_up = identity["upper_lip"] * press_up * (1 - 0.12 * spread)
         thick_down = identity["lower_lip"] * press_down * (1 - 0.12 * spread)
         bow = identity["cupid"] * (1 - 0.5 * pushed)
-        power = 2.2 + 1.2 * pushed
+        power = 2.6 + 0.8 * pushed
         self.outer_upper, self.inner_upper, self.inner_lower, self.outer_lower = [], [], [], []
         for u in _ACROSS:
             arch = 1 - abs(u) ** power           # opening along the mouth
@@ -37,12 +37,12 @@ class Lips:
             edge = corner + (middle - corner) * full
             line = corner + (middle - corner) * arch
             dip = bow * max(0.0, 1 - abs(abs(u) - 0.22) / 0.22) if abs(u) < 0.44 else 0.0
-            self.outer_upper.append((u * self.half, edge - up * full - thick_up * full ** 0.8
+            self.outer_upper.append((u * self.half, edge - up * arch - thick_up * full ** 0.8
                                      - dip + 0.4 * bow * (abs(u) < 0.08)))
             self.inner_upper.append((u * inner, line - up * arch))
             self.inner_lower.append((u * inner, line + down * arch))
             self.outer_lower.append((u * self.half * 0.985,
-                                     edge + down * full + thick_down * full ** 0.75))
+                                     edge + down * arch + thick_down * full ** 0.75))
         self.middle, self.corner = middle, corner
         self.thick_up, self.thick_down = thick_up, thick_down
 
@@ -58,7 +58,7 @@ def draw(pen, identity, colours, mouth):
     """Lips, teeth and tongue onto the face. Returns the Lips."""
     lips = Lips(identity, mouth)
     c = pen.c
-    half, middle = lips.half, lips.middle
+    half = lips.half
     # Soft shadows around: under the lower lip and in the corners.
     low = lips.outer_lower[5][1]
     pen.blob(0, low + 0.05, half * 0.75, 0.06, colours["shade"], 0.55)
@@ -131,7 +131,7 @@ def _inside(pen, identity, lips, mouth):
     # The upper lip shades what is behind it, the corners are dark.
     dark = (0.10, 0.03, 0.03)
     roof = lips.inner_upper[5][1]
-    pen.c.set_source(pen.gradient((0, roof), (0, roof + 0.07), ((0, dark, 0.38), (1, dark, 0))))
+    pen.c.set_source(pen.gradient((0, roof), (0, roof + 0.05), ((0, dark, 0.32), (1, dark, 0))))
     pen.c.paint()
     for side in (-1, 1):
         pen.blob(side * half * 0.9, middle + lips.down * 0.3, half * 0.42, 0.2, dark, 0.8)

@@ -18,8 +18,8 @@ from synth.identity import sample  # noqa: E402
 from synth.pen import Pose  # noqa: E402
 from synth.visemes import VISEMES  # noqa: E402
 
-COLUMNS, CELL = 8, 130           # people
-MOUTH_WIDTH, MOUTH_HEIGHT = 130, 72
+COLUMNS, CELL = 8, 120           # people
+MOUTH_WIDTH, MOUTH_HEIGHT = 120, 64
 
 
 def picture(face, width, height, pose, mouth, light=Light()):
