@@ -70,7 +70,7 @@ static const struct vis_option options[] = {
      "n-gram language model in the ARPA format, of characters (with\n"
      "<sp> for the space) or of words",
      VIS_ARG_TEXT, FIELD(lm), 0, 0, NULL},
-    {0, "lm-weight", "W", "weight of the language model (default 0.5)", VIS_ARG_REAL,
+    {0, "lm-weight", "W", "weight of the language model (default 0.25)", VIS_ARG_REAL,
      FIELD(lm_weight), 1e-6, 100, NULL},
     {0, "grammar", "FILE|NAME",
      "read the most likely sentence of a grammar (docs/grammar.md);\n"

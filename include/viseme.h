@@ -365,7 +365,7 @@ typedef struct viseme_reader_options {
                               space) or words in the ARPA format; NULL: none. Needs a beam, which
                               is 64 when `beam` is 0. Not kept after the call */
     size_t lm_bytes;
-    double lm_weight;    /**< what the model's log-probabilities are multiplied by; 0: 0.5 */
+    double lm_weight;    /**< what the model's log-probabilities are multiplied by; 0: 0.25 */
     const char *grammar; /**< text of a grammar (docs/grammar.md): the best path whose text is one
                               of its sentences is read, without a beam or a language model;
                               NULL: none. Not kept after the call */

@@ -7,7 +7,8 @@
 #include "nets/ctc_align.h"
 #include "nets/ctc_grammar.h"
 
-#define DEFAULT_LM_WEIGHT 0.5
+/* Chosen as docs/confidence.md says. */
+#define DEFAULT_LM_WEIGHT 0.25
 enum { DEFAULT_LM_BEAM = 64 };
 
 struct vis_decoder {
