@@ -82,7 +82,7 @@ need_test() {
     need clang program clang
     need libclang-rt-dev fuzzer
     need clang-format program clang-format
-    need ffmpeg program ffmpeg
+    need_synth
     need_python
     need python3-pytest module pytest
     need python3-h5py module h5py
