@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/draw.h"
 #include "cli/errors.h"
+#include "cli/faces.h"
 #include "cli/folder.h"
 #include "cli/json_line.h"
 #include "cli/lookup.h"
@@ -25,16 +26,17 @@ enum {
 };
 
 struct settings {
-    const char *crops, *crops_npy, *draw, *cascade;
+    const char *crops, *crops_npy, *draw;
     int json, quiet;
     double fps, from_s, to_s;
     int as_stored;
+    struct vis_faces_settings faces;
 };
 
 struct job {
     struct settings set;
     const char *path;
-    char *cascade;
+    struct vis_faces faces;
     struct vis_frames *frames;
     viseme_cropper *cropper;
     struct vis_folder *crops, *drawn;
@@ -42,6 +44,7 @@ struct job {
     size_t kept_count, kept_room;
     int64_t frame_count, crop_count, held_count;
     double start_s; /* of the first crop */
+    double face_s;  /* spent on finding and cropping */
     struct vis_frames_options frames_options;
 };
 
@@ -64,10 +67,7 @@ static const struct vis_option options[] = {
     {0, "ss", "TIME", VIS_HELP_SS, VIS_ARG_TIME, FIELD(from_s), 0, 86400, NULL},
     {0, "to", "TIME", VIS_HELP_TO, VIS_ARG_TIME, FIELD(to_s), 1e-3, 86400, NULL},
     {0, "no-autorotate", NULL, VIS_HELP_AS_STORED, VIS_ARG_FLAG, FIELD(as_stored), 0, 0, NULL},
-    {0, "cascade", "FILE",
-     "face cascade of OpenCV; otherwise $VISEME_CASCADE, or the one of\n"
-     "the package opencv-data",
-     VIS_ARG_TEXT, FIELD(cascade), 0, 0, NULL},
+    VIS_FACES_OPTIONS(FIELD(faces)),
     {'q', "quiet", NULL, "no progress and no notes", VIS_ARG_FLAG, FIELD(quiet), 0, 0, NULL},
     {0}};
 
@@ -76,6 +76,7 @@ static const char details[] =
     "There is a crop for every 1/25 of a second from the first frame to the last; where a\n"
     "frame has no face the nearest crop is repeated and called held. Without --crops,\n"
     "--crops-npy and --draw the crops are listed: time, box and mouth in pixels of the frame.\n"
+    "With --json every face is followed and listed under its id, at most 16 at a time.\n"
     "No face at all ends with code 4.\n";
 
 /* ---- Crops ------------------------------------------------------------------------------- */
@@ -103,16 +104,32 @@ static viseme_status keep(struct job *job, const viseme_crop *crop, viseme_error
     return VISEME_OK;
 }
 
+static json_t *json_face(const viseme_face *f)
+{
+    return json_pack("{s:i, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}, s:o}", "id", f->id, "box", "x_px",
+                     vis_json_real(f->x), "y_px", vis_json_real(f->y), "width_px",
+                     vis_json_real(f->width), "height_px", vis_json_real(f->height), "mouth",
+                     "x_px", vis_json_real(f->mouth_x), "y_px", vis_json_real(f->mouth_y),
+                     "confidence", vis_json_real(f->confidence));
+}
+
+/* The chosen face's fields lie beside those of the crop; "faces" has all of them. */
 static json_t *json_crop(const viseme_crop *crop)
 {
-    const viseme_face *f = &crop->face;
-    return json_pack("{s:i, s:s, s:s, s:I, s:o, s:b, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o}, s:o}",
-                     "schema", VIS_JSON_SCHEMA, "status", "ok", "type", "crop", "index",
-                     (json_int_t)crop->index, "time_s", vis_json_real(crop->time_s), "held",
-                     crop->held, "box", "x_px", vis_json_real(f->x), "y_px", vis_json_real(f->y),
-                     "width_px", vis_json_real(f->width), "height_px", vis_json_real(f->height),
-                     "mouth", "x_px", vis_json_real(f->mouth_x), "y_px", vis_json_real(f->mouth_y),
-                     "confidence", vis_json_real(f->confidence));
+    json_t *row = json_pack("{s:i, s:s, s:s, s:I, s:o, s:b}", "schema", VIS_JSON_SCHEMA, "status",
+                            "ok", "type", "crop", "index", (json_int_t)crop->index, "time_s",
+                            vis_json_real(crop->time_s), "held", crop->held);
+    json_t *own = json_face(&crop->face), *faces = json_array();
+    int failed = !own || json_object_update(row, own) != 0;
+    for (size_t i = 0; i < crop->face_count; i++)
+        failed |= json_array_append_new(faces, json_face(&crop->faces[i])) != 0;
+    failed |= json_object_set_new(row, "faces", faces) != 0;
+    json_decref(own);
+    if (failed) {
+        json_decref(row);
+        return NULL;
+    }
+    return row;
 }
 
 static void list_crop(const viseme_crop *crop)
@@ -193,7 +210,9 @@ static viseme_status pump(struct job *job, viseme_error *err)
         if (status != VISEME_OK || !image.data)
             break;
         job->frame_count++;
+        const double before = vis_clock_s();
         status = viseme_cropper_push(job->cropper, &image, seconds, err);
+        job->face_s += vis_clock_s() - before;
         if (status == VISEME_OK && job->drawn)
             status = draw_frame(job, &image, err);
         if (status == VISEME_OK)
@@ -226,31 +245,53 @@ static viseme_status write_npy(const struct job *job, viseme_error *err)
     return status;
 }
 
-static viseme_status summarise(struct job *job, viseme_error *err)
+/* Every face that was followed. */
+static json_t *json_tracks(const viseme_cropper *cropper)
 {
-    double duration_s = (double)job->crop_count / RATE;
+    json_t *list = json_array();
+    viseme_track t;
+    for (size_t i = 0; list && viseme_cropper_track(cropper, i, &t); i++) {
+        json_t *one = json_pack("{s:i, s:i, s:i, s:o, s:o, s:I, s:I}", "id", t.id, "shot", t.shot,
+                                "number", t.number, "start_s", vis_json_real(t.start_s), "end_s",
+                                vis_json_real(t.end_s), "frames", (json_int_t)t.frames,
+                                "chosen_frames", (json_int_t)t.chosen_frames);
+        if (json_array_append_new(list, one) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *json_summary(const struct job *job)
+{
     struct vis_frames_info info;
     vis_frames_get_info(job->frames, &info);
-    if (job->set.json) {
-        json_t *summary = json_pack(
-            "{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "schema", VIS_JSON_SCHEMA,
-            "status", "ok", "type", "summary", "input", vis_json_text(job->path), "frames",
-            (json_int_t)job->frame_count, "crops", (json_int_t)job->crop_count, "crops_held",
-            (json_int_t)job->held_count, "start_s", vis_json_real(job->start_s), "duration_s",
-            vis_json_real(duration_s), "gaps", vis_gaps_json(job->cropper, NULL));
-        if (vis_part_json(summary, &info, &job->frames_options) != 0) {
-            json_decref(summary);
-            summary = NULL;
-        }
-        return vis_json_write(stdout, summary, err);
+    json_t *summary = json_pack(
+        "{s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "schema", VIS_JSON_SCHEMA,
+        "status", "ok", "type", "summary", "input", vis_json_text(job->path), "frames",
+        (json_int_t)job->frame_count, "crops", (json_int_t)job->crop_count, "crops_held",
+        (json_int_t)job->held_count, "start_s", vis_json_real(job->start_s), "duration_s",
+        vis_json_real((double)job->crop_count / RATE), "gaps", vis_gaps_json(job->cropper, NULL),
+        "face", vis_faces_json(&job->faces, job->face_s, job->frame_count), "tracks",
+        json_tracks(job->cropper));
+    if (vis_part_json(summary, &info, &job->frames_options) != 0) {
+        json_decref(summary);
+        return NULL;
     }
-    size_t gaps = 0;
-    for (viseme_gap gap; viseme_cropper_gap(job->cropper, gaps, &gap);)
-        gaps++;
-    if (!job->set.quiet && (!lists(job) || job->held_count > 0))
-        fprintf(stderr, "%s: %lld frames, %lld crops, %lld of them held in %zu gaps\n", job->path,
-                (long long)job->frame_count, (long long)job->crop_count, (long long)job->held_count,
-                gaps);
+    return summary;
+}
+
+static viseme_status summarise(const struct job *job, viseme_error *err)
+{
+    if (job->set.json)
+        return vis_json_write(stdout, json_summary(job), err);
+    if (job->held_count > 0 && !job->set.quiet)
+        vis_faces_note_gaps(job->path, job->cropper, NULL, job->held_count, job->crop_count);
+    if (!job->set.quiet && !lists(job))
+        fprintf(stderr, "%s: %lld frames, %lld crops, %.2f ms a frame by %s\n", job->path,
+                (long long)job->frame_count, (long long)job->crop_count,
+                1e3 * job->face_s / (double)job->frame_count, vis_faces_name(&job->faces));
     return VISEME_OK;
 }
 
@@ -283,13 +324,13 @@ static viseme_status check(const struct settings *set, viseme_error *err)
 /* *told: 1 when the failure has been reported already. */
 static viseme_status find_faces(struct job *job, int *told, viseme_error *err)
 {
-    viseme_crop_options crop_options = {.rate = RATE};
-    viseme_status status =
-        vis_read_cascade(&job->cascade, &crop_options.cascade_bytes, job->set.cascade);
-    *told = status != VISEME_OK;
+    viseme_status status = vis_faces_load(&job->faces, &job->set.faces, told, err);
     if (status != VISEME_OK)
         return status;
-    crop_options.cascade_xml = job->cascade;
+    *told = 0;
+    viseme_crop_options crop_options = job->faces.crop;
+    crop_options.rate = RATE;
+    crop_options.all_faces = job->set.json;
     job->frames_options = (struct vis_frames_options){.fps = job->set.fps,
                                                       .from_s = job->set.from_s,
                                                       .to_s = job->set.to_s,
@@ -314,7 +355,7 @@ static viseme_status find_faces(struct job *job, int *told, viseme_error *err)
 
 static int run(const struct vis_command *self, int argc, char **argv)
 {
-    struct job job = {.set = {.fps = 25}};
+    struct job job = {.set = {.fps = 25, .faces.model = -1}};
     struct vis_arg_list operands;
     viseme_error err, ignored;
     int help, told = 0, code = VIS_EXIT_DONE;
@@ -323,6 +364,8 @@ static int run(const struct vis_command *self, int argc, char **argv)
         vis_args_help(stdout, self);
     } else if (status == VISEME_OK) {
         status = check(&job.set, &err);
+        if (status == VISEME_OK)
+            status = vis_faces_check(&job.faces, "face", &job.set.faces, &err);
         job.path = operands.items[0];
         if (status == VISEME_OK)
             status = find_faces(&job, &told, &err);
@@ -336,8 +379,8 @@ static int run(const struct vis_command *self, int argc, char **argv)
     vis_folder_abort(job.drawn);
     viseme_cropper_close(job.cropper);
     vis_frames_close(job.frames);
+    vis_faces_free(&job.faces);
     free(job.kept);
-    free(job.cascade);
     vis_args_free(self, &job.set, &operands);
     return code;
 }

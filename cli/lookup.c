@@ -105,6 +105,32 @@ viseme_status vis_find_weights(char **path, const char *given, const char *name)
     return status;
 }
 
+viseme_status vis_find_face_weights(char **path, const char *name, int needed)
+{
+    const char *set = environment("VISEME_WEIGHTS");
+    char *places[2] = {NULL, NULL};
+    *path = NULL;
+    if (set && is_folder(set)) {
+        places[0] = as_file(set, name);
+    } else {
+        places[0] = beside_program("weights", name);
+        places[1] = beside_program("share/viseme", name);
+    }
+    for (int i = 0; i < 2 && !*path; i++)
+        if (places[i] && exists(places[i])) {
+            *path = places[i];
+            places[i] = NULL;
+        }
+    if (!*path && needed)
+        vis_complain("no face network: %s is not there%s%s; convert its weights (README.md) or "
+                     "take --face-model haar",
+                     places[0] ? places[0] : name, places[1] ? ", nor is " : "",
+                     places[1] ? places[1] : "");
+    free(places[0]);
+    free(places[1]);
+    return *path || !needed ? VISEME_OK : VISEME_ERR_MODEL;
+}
+
 /* Reads a cascade that is to be at `path`; every failure is one of the model. */
 static viseme_status read_cascade_at(char **text, size_t *bytes, const char *path)
 {

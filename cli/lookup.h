@@ -13,6 +13,11 @@
  * Returns VISEME_OK, VISEME_ERR_MODEL or VISEME_ERR_NOMEM. */
 viseme_status vis_find_weights(char **path, const char *given, const char *name);
 
+/* Finds the weights of a face network by their usual name, in the same places (a $VISEME_WEIGHTS
+ * that is a file says nothing of them). When they are not there: *path is NULL and VISEME_OK is
+ * returned, or, if they are `needed`, a failure as above. */
+viseme_status vis_find_face_weights(char **path, const char *name, int needed);
+
 /* Finds and reads the face cascade, an XML file of OpenCV. In this order: `given` (--cascade);
  * $VISEME_CASCADE; the folders of Debian's package opencv-data; share/viseme/ beside the folder
  * of the running program. *text: free with free(). Failures as above. */

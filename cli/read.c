@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/errors.h"
+#include "cli/faces.h"
 #include "cli/json_line.h"
 #include "cli/lookup.h"
 #include "cli/part.h"
@@ -22,8 +23,9 @@
 #define WEIGHTS_NAME "lipnet.safetensors"
 
 struct settings {
-    const char *model, *output, *emissions, *report, *plot, *cascade, *lm, *grammar;
+    const char *model, *output, *emissions, *report, *plot, *lm, *grammar;
     int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words, as_stored;
+    struct vis_faces_settings faces;
     double fps, from_s, to_s, lm_weight, min_confidence;
 };
 
@@ -31,8 +33,9 @@ struct settings {
 struct job {
     struct settings set;
     int several, json;
-    char *model_path, *cascade, *lm, *grammar;
-    size_t cascade_bytes, lm_bytes, grammar_bytes;
+    char *model_path, *lm, *grammar;
+    size_t lm_bytes, grammar_bytes;
+    struct vis_faces faces;
     viseme_model *model;
     double load_s;
     struct vis_output *output;
@@ -96,10 +99,7 @@ static const struct vis_option options[] = {
     {0, "ss", "TIME", VIS_HELP_SS, VIS_ARG_TIME, FIELD(from_s), 0, 86400, NULL},
     {0, "to", "TIME", VIS_HELP_TO, VIS_ARG_TIME, FIELD(to_s), 1e-3, 86400, NULL},
     {0, "no-autorotate", NULL, VIS_HELP_AS_STORED, VIS_ARG_FLAG, FIELD(as_stored), 0, 0, NULL},
-    {0, "cascade", "FILE",
-     "face cascade of OpenCV; otherwise $VISEME_CASCADE, or the one of\n"
-     "the package opencv-data",
-     VIS_ARG_TEXT, FIELD(cascade), 0, 0, NULL},
+    VIS_FACES_OPTIONS(FIELD(faces)),
     {0, "cpu", "LEVEL", "c, avx2 or avx512; otherwise $VISEME_CPU, or the best there is",
      VIS_ARG_CHOICE, FIELD(cpu), 0, 0, vis_cpu_choices},
     {0, "gemm", "WHO", "who multiplies matrices: native (default) or blas", VIS_ARG_CHOICE,
@@ -215,9 +215,11 @@ static json_t *json_result(const struct job *job, const struct reading *r)
     json_t *model = json_pack("{s:o, s:o}", "path", vis_json_text(job->model_path), "arch",
                               vis_json_text(viseme_model_metadata(job->model, "viseme.arch")));
     double confidence = best ? best->confidence : 0;
+    json_t *gaps = vis_gaps_json(NULL, r->reader);
+    json_t *face = vis_faces_json(&job->faces, stats.face_seconds, stats.frames);
     json_t *result = json_pack(
         "{s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, "
-        "s:o, s:o, s:o, s:s, s:s}",
+        "s:o, s:o, s:o, s:o, s:s, s:s}",
         "schema", VIS_JSON_SCHEMA, "status", "ok", "input", vis_json_text(r->path), "text",
         vis_json_text(best ? best->text : ""), "confidence", vis_json_real(confidence),
         "min_confidence", vis_json_real(stats.min_confidence), "out_of_domain", stats.out_of_domain,
@@ -225,9 +227,9 @@ static json_t *json_result(const struct job *job, const struct reading *r)
         json_hypotheses(r->reader, job->set.words), "decoder", decoder_name(&job->set), "beam",
         job->set.beam, "start_s", vis_json_real(stats.start_s), "duration_s",
         vis_json_real(stats.duration_s), "frames", (json_int_t)stats.frames, "crops",
-        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "gaps",
-        vis_gaps_json(NULL, r->reader), "frame_rate", vis_json_real(r->info.frame_rate), "stages",
-        stages, "model", model, "cpu", viseme_cpu_name(viseme_model_cpu(job->model)), "gemm",
+        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "gaps", gaps, "face",
+        face, "frame_rate", vis_json_real(r->info.frame_rate), "stages", stages, "model", model,
+        "cpu", viseme_cpu_name(viseme_model_cpu(job->model)), "gemm",
         vis_gemm_choices[job->set.gemm]);
     if (vis_part_json(result, &r->info, &r->frames_options) != 0) {
         json_decref(result);
@@ -261,8 +263,7 @@ static viseme_status write_result(const struct job *job, struct reading *r, vise
     viseme_reader_stats stats;
     viseme_reader_get_stats(r->reader, &stats);
     if (stats.crops_held > 0 && !job->set.quiet)
-        vis_complain("%s: %lld of %lld crops have no face and repeat the nearest one", r->path,
-                     (long long)stats.crops_held, (long long)stats.crops);
+        vis_faces_note_gaps(r->path, NULL, r->reader, stats.crops_held, stats.crops);
     if (stats.out_of_domain && !job->set.quiet)
         vis_complain("%s: confidence %.2f is below %.2f: this is likely %s, and wrong", r->path,
                      best->confidence, stats.min_confidence, out_of_domain);
@@ -307,7 +308,8 @@ static viseme_reader_options decoding(const struct job *job)
 
 static void see_crop(void *reading, const viseme_crop *crop)
 {
-    vis_plotting_crop(&((struct reading *)reading)->plotting, crop);
+    struct reading *r = reading;
+    vis_plotting_crop(&r->plotting, crop);
 }
 
 /* *unsure: it was read, with less confidence than asked for. */
@@ -320,8 +322,7 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
                                                    .to_s = job->set.to_s,
                                                    .as_stored = job->set.as_stored};
     viseme_reader_options reader_options = decoding(job);
-    reader_options.crop.cascade_xml = job->cascade;
-    reader_options.crop.cascade_bytes = job->cascade_bytes;
+    reader_options.crop = job->faces.crop;
     reader_options.on_crop = see_crop;
     reader_options.user = &r;
     viseme_status status = vis_plotting_start(&r.plotting, job->set.plot, err);
@@ -418,8 +419,7 @@ static viseme_status report_files(const struct job *job, viseme_error *err)
                       vis_json_text(viseme_model_metadata(job->model, "viseme.source"))),
             err);
     if (status == VISEME_OK)
-        status = vis_report_bytes(job->report, "cascade", job->cascade, job->cascade_bytes,
-                                  set->cascade, err);
+        status = vis_faces_report(&job->faces, &set->faces, job->report, err);
     if (status == VISEME_OK && job->lm)
         status = vis_report_bytes(job->report, "lm", job->lm, job->lm_bytes, set->lm, err);
     if (status == VISEME_OK && job->grammar)
@@ -437,13 +437,14 @@ static viseme_status prepare(struct job *job, int *told, viseme_error *err)
     double before = vis_clock_s();
     *told = 1;
     viseme_status status = vis_find_weights(&job->model_path, set->model, WEIGHTS_NAME);
-    if (status == VISEME_OK)
-        status = vis_read_cascade(&job->cascade, &job->cascade_bytes, set->cascade);
     if (status == VISEME_OK && set->lm)
         status = vis_read_lm(&job->lm, &job->lm_bytes, set->lm);
     if (status == VISEME_OK && set->grammar)
         status =
             vis_read_grammar(&job->grammar, &job->grammar_bytes, set->grammar, job->model_path);
+    if (status != VISEME_OK)
+        return status;
+    status = vis_faces_load(&job->faces, &set->faces, told, err);
     if (status != VISEME_OK)
         return status;
     *told = 0;
@@ -521,13 +522,15 @@ static int read_all(struct job *job, const struct vis_arg_list *inputs)
 
 static int run(const struct vis_command *self, int argc, char **argv)
 {
-    struct job job = {.set = {.nbest = 1, .cpu = -1, .fps = 25}};
+    struct job job = {.set = {.nbest = 1, .cpu = -1, .faces.model = -1, .fps = 25}};
     struct vis_arg_list inputs;
     viseme_error err;
     int help, told = 0, code;
     viseme_status status = vis_args_parse(self, argc, argv, &job.set, &inputs, &help, &err);
     if (status == VISEME_OK && !help)
         status = check(&job.set, inputs.count, &err);
+    if (status == VISEME_OK && !help)
+        status = vis_faces_check(&job.faces, "read", &job.set.faces, &err);
     if (help) {
         vis_args_help(stdout, self);
         code = VIS_EXIT_DONE;
@@ -546,7 +549,7 @@ static int run(const struct vis_command *self, int argc, char **argv)
     vis_report_abort(job.report);
     viseme_model_close(job.model);
     free(job.model_path);
-    free(job.cascade);
+    vis_faces_free(&job.faces);
     free(job.lm);
     free(job.grammar);
     vis_args_free(self, &job.set, &inputs);

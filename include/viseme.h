@@ -309,9 +309,15 @@ typedef enum viseme_no_face {
 /** Options of viseme_cropper_open() and viseme_reader_open(). */
 typedef struct viseme_crop_options {
     const char *cascade_xml; /**< text of an OpenCV face cascade (haarcascade_frontalface_alt2),
-                                  not kept after the call; a reader opened without one takes
-                                  crops only */
+                                  not kept after the call; a reader opened without one and
+                                  without the two networks below takes crops only */
     size_t cascade_bytes;
+    const viseme_model *face_detector;  /**< a BlazeFace (viseme.arch "blazeface") and */
+    const viseme_model *face_landmarks; /**< a FaceMesh ("facemesh"): both, or NULL and NULL;
+                                             used instead of the cascade; must outlive the task */
+    int landmarks_every; /**< with FaceMesh: crops from one look at the landmarks to the next,
+                              1 to 25; between, they are interpolated, and crops come that much
+                              later. 0: 4; 1: every frame, as LipNet was trained */
     double rate; /**< crops a second, up to 1000; 0: 25, as every network here was trained */
     viseme_face_choice face;
     int face_number;       /**< VISEME_FACE_NUMBER: 1, 2 ... */
@@ -321,12 +327,12 @@ typedef struct viseme_crop_options {
 } viseme_crop_options;
 
 /** Opens the task that turns frames of a video into mouth crops of the LipNet geometry
- *  (64 x 128): faces are detected now and then and tracked between, boxes are smoothed over
- *  time. Time never shifts: there is a crop for every 1/rate of a second of video from the
- *  first frame to the last, and where a frame has no face the last crop is held (before the
- *  first face, the first one); see viseme_cropper_gap().
- *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (a damaged cascade) or
- *  VISEME_ERR_NOMEM. */
+ *  (64 x 128): faces are detected now and then and tracked between; boxes of a cascade are
+ *  smoothed over time, landmarks are laid over LipNet's template. Time never shifts: there is a
+ * crop for every 1/rate of a second of video from the first frame to the last, and where a frame
+ * has no face the last crop is held (before the first face, the first one); see
+ * viseme_cropper_gap(). Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (a damaged
+ * cascade) or VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_cropper_open(viseme_cropper **out, const viseme_crop_options *opts,
                                              viseme_error *err);
 VISEME_API void viseme_cropper_close(viseme_cropper *cropper);

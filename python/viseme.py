@@ -64,8 +64,9 @@ _tensor = _struct("viseme_tensor", ("name", _c.c_char_p), ("rank", _c.c_int),
 _image = _struct("viseme_image", ("data", _c.c_void_p), ("width", _c.c_int), ("height", _c.c_int),
                  ("stride", _c.c_ssize_t), ("format", _c.c_int))
 _crop_options = _struct("viseme_crop_options", ("cascade_xml", _c.c_char_p),
-                        ("cascade_bytes", _c.c_size_t), ("rate", _c.c_double),
-                        ("face", _c.c_int), ("face_number", _c.c_int), ("face_x", _c.c_double),
+                        ("cascade_bytes", _c.c_size_t), ("face_detector", _c.c_void_p),
+                        ("face_landmarks", _c.c_void_p), ("landmarks_every", _c.c_int),
+                        ("rate", _c.c_double), ("face", _c.c_int), ("face_number", _c.c_int), ("face_x", _c.c_double),
                         ("face_y", _c.c_double), ("all_faces", _c.c_int),
                         ("on_no_face", _c.c_int))
 _gap = _struct("viseme_gap", ("start_s", _c.c_double), ("end_s", _c.c_double))
@@ -357,6 +358,7 @@ class Reader(_Object):
     """Frames or crops in, words out.
 
     cascade         path or bytes of an OpenCV face cascade; without one only crops are taken
+    face_models     instead of a cascade: (BlazeFace, FaceMesh), two Models
     rate            crops a second; 0: the model's
     face            which face: "largest", the number of one from left to right, or a point (x, y)
     on_no_face      where it is not there: "hold" the nearest crop, or "fail"
@@ -368,15 +370,17 @@ class Reader(_Object):
     """
 
     def __init__(self, model, cascade=None, rate=0, threads=0, beam=0, nbest=0, lm=None,
-                 lm_weight=0, grammar=None, min_confidence=0, face="largest", on_no_face="hold"):
+                 lm_weight=0, grammar=None, min_confidence=0, face="largest", on_no_face="hold",
+                 face_models=(None, None)):
         cascade, lm, grammar = _contents(cascade), _contents(lm), _contents(grammar)
         options = _reader_options(
-            _crop_options(cascade, len(cascade or b""), rate, *_face_choice(face), 0,
-                          _ON_NO_FACE.index(on_no_face)), threads, beam, nbest,
+            _crop_options(cascade, len(cascade or b""), *(m and m._get() for m in face_models), 0,
+                          rate, *_face_choice(face), 0, _ON_NO_FACE.index(on_no_face)), threads, beam, nbest,
             lm, len(lm or b""), lm_weight, grammar, len(grammar or b""), min_confidence)
-        self._model = model  # must outlive us
+        self._models = [model, *filter(None, face_models)]  # must outlive us
         self._open("reader", model._get(), ctypes.byref(options))
-        model._users.add(self)
+        for user in self._models:
+            user._users.add(self)
 
     def push(self, frame, seconds, pixels="bgr"):
         """The next frame [H W 3] uint8 and its time; pixels: "bgr" or "rgb"."""

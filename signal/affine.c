@@ -79,15 +79,44 @@ static void blend(const struct vis_bytes *s, const struct place *at, uint8_t *ou
         out[c] = (uint8_t)((sum[c] + 512) >> 10);
 }
 
-/* The same where all four pixels are in the source and have 3 bytes. */
-static void blend_inside(const struct vis_bytes *s, const struct place *at, uint8_t *out)
+/* Three bytes, each in 20 bits of its own. */
+static inline uint64_t spread(const uint8_t *p)
 {
-    const uint8_t *p = s->data + at->y * s->stride + (ptrdiff_t)at->x * 3, *q = p + s->stride;
-    const int fx = at->fx, fy = at->fy;
-    for (int c = 0; c < 3; c++) {
-        const int top = (p[c] << FRACTION_BITS) + fx * (p[c + 3] - p[c]);
-        const int bottom = (q[c] << FRACTION_BITS) + fx * (q[c + 3] - q[c]);
-        out[c] = (uint8_t)(((top << FRACTION_BITS) + fy * (bottom - top) + 512) >> 10);
+    return p[0] | (uint64_t)p[1] << 20 | (uint64_t)p[2] << 40;
+}
+
+/* The same where all four pixels have 3 bytes and lie in the source; q: a row below p. */
+static inline void blend_inside(const uint8_t *p, const uint8_t *q, uint64_t fx, uint64_t fy,
+                                uint8_t *out)
+{
+    const uint64_t half = 512 | 512ull << 20 | 512ull << 40;
+    const uint64_t top = spread(p) * (FRACTIONS - fx) + spread(p + 3) * fx;
+    const uint64_t bottom = spread(q) * (FRACTIONS - fx) + spread(q + 3) * fx;
+    const uint64_t sum = top * (FRACTIONS - fy) + bottom * fy + half; /* 18 bits are in use */
+    out[0] = (uint8_t)(sum >> 10);
+    out[1] = (uint8_t)(sum >> 30);
+    out[2] = (uint8_t)(sum >> 50);
+}
+
+/* A row of the result: positions in 1/32 pixel are (x0 + dx[i]) >> shift and likewise y. */
+static void warp_row(const struct vis_bytes *s, int x0, int y0, const int *dx, const int *dy,
+                     int count, uint8_t *out)
+{
+    const int shift = POSITION_BITS - FRACTION_BITS, n = s->channels;
+    const unsigned inside_x = n == 3 ? (unsigned)s->width - 1 : 0; /* has a pixel on its right */
+    const unsigned inside_y = (unsigned)s->height - 1;
+    const uint8_t *const data = s->data;
+    const ptrdiff_t stride = s->stride;
+    for (int i = 0; i < count; i++, out += n) {
+        const int px = (x0 + dx[i]) >> shift, py = (y0 + dy[i]) >> shift;
+        const struct place at = {px >> FRACTION_BITS, py >> FRACTION_BITS, px & (FRACTIONS - 1),
+                                 py & (FRACTIONS - 1)};
+        if ((unsigned)at.x < inside_x && (unsigned)at.y < inside_y) {
+            const uint8_t *p = data + at.y * stride + (ptrdiff_t)at.x * 3;
+            blend_inside(p, p + stride, (uint64_t)at.fx, (uint64_t)at.fy, out);
+        } else {
+            blend(s, &at, out);
+        }
     }
 }
 
@@ -95,7 +124,6 @@ void vis_affine_warp(const struct vis_bytes *s, const struct vis_affine *back, i
                      uint8_t *dst, int width, int height)
 {
     const int half = 1 << (POSITION_BITS - FRACTION_BITS - 1);
-    const int shift = POSITION_BITS - FRACTION_BITS;
     const ptrdiff_t row = (ptrdiff_t)width * s->channels;
     for (int first = 0; first < width; first += STRIP) {
         int dx[STRIP], dy[STRIP];
@@ -107,17 +135,7 @@ void vis_affine_warp(const struct vis_bytes *s, const struct vis_affine *back, i
         for (int y = 0; y < height; y++) {
             const int x0 = fixed(back->m[0][1] * (top + y) + back->m[0][2]) + half;
             const int y0 = fixed(back->m[1][1] * (top + y) + back->m[1][2]) + half;
-            uint8_t *out = dst + y * row + (ptrdiff_t)first * s->channels;
-            for (int x = 0; x < columns; x++, out += s->channels) {
-                const int px = (x0 + dx[x]) >> shift, py = (y0 + dy[x]) >> shift;
-                const struct place at = {px >> FRACTION_BITS, py >> FRACTION_BITS,
-                                         px & (FRACTIONS - 1), py & (FRACTIONS - 1)};
-                if (s->channels == 3 && at.x >= 0 && at.y >= 0 && at.x < s->width - 1 &&
-                    at.y < s->height - 1)
-                    blend_inside(s, &at, out);
-                else
-                    blend(s, &at, out);
-            }
+            warp_row(s, x0, y0, dx, dy, columns, dst + y * row + (ptrdiff_t)first * s->channels);
         }
     }
 }

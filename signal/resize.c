@@ -64,18 +64,26 @@ void vis_resize(const struct vis_bytes *s, uint8_t *dst, int width, int height)
     }
     for (int left = 0; left < width; left += STRIP) {
         struct taps across[STRIP];
-        int sums[2][STRIP * MAX_CHANNELS];
+        int sums[2][STRIP * MAX_CHANNELS], held[2] = {-1, -1}; /* held: the rows in them */
         const int columns = width - left < STRIP ? width - left : STRIP;
         for (int x = 0; x < columns; x++)
             across[x] = taps_of(left + x, width, s->width, 1);
         for (int y = 0; y < height; y++) {
             const struct taps down = taps_of(y, height, s->height, 0);
             uint8_t *out = dst + ((ptrdiff_t)y * width + left) * n;
-            for (int k = 0; k < 2; k++)
-                read_row(s, down.at[k], across, columns, sums[k]);
+            int slot[2]; /* of the upper and the lower row */
+            for (int k = 0; k < 2; k++) {
+                slot[k] = held[0] == down.at[k] ? 0 : held[1] == down.at[k] ? 1 : -1;
+                if (slot[k] >= 0)
+                    continue;
+                slot[k] = k == 1 ? 1 - slot[0] : held[0] == down.at[1];
+                read_row(s, down.at[k], across, columns, sums[slot[k]]);
+                held[slot[k]] = down.at[k];
+            }
+            const int *upper = sums[slot[0]], *lower = sums[slot[1]];
             for (int i = 0; i < columns * n; i++) {
-                const int v = ((down.weight[0] * (sums[0][i] >> 4)) >> 16) +
-                              ((down.weight[1] * (sums[1][i] >> 4)) >> 16);
+                const int v = ((down.weight[0] * (upper[i] >> 4)) >> 16) +
+                              ((down.weight[1] * (lower[i] >> 4)) >> 16);
                 out[i] = (uint8_t)((v + 2) >> 2);
             }
         }

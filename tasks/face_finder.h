@@ -28,8 +28,9 @@ struct vis_face_seen {
     struct vis_face_pose pose;
     double mouth_x, mouth_y;
     double confidence;      /* 0 to 1 */
-    double crop_width;      /* of the mouth crop, in pixels of the frame */
+    double crop_width;      /* of the mouth crop, in pixels of the frame; 0 where `aligned` */
     int aligned;            /* 1: `back` says where the crop lies; 0: upright around the mouth */
+    int fresh;              /* 1: of this very frame; 0: of an earlier one, to be interpolated */
     struct vis_affine back; /* from the template's pixels to the frame's */
 };
 
@@ -53,14 +54,14 @@ struct vis_face_method {
     /* Makes room for a face that is begun, over and over, with a candidate of the same frame. */
     viseme_status (*face_create)(void *self, void **face, viseme_error *err);
     void (*face_free)(void *face);
-    viseme_status (*begin)(void *self, void *face, const viseme_image *frame,
+    viseme_status (*begin)(void *self, void *face, const viseme_image *frame, double seconds,
                            const struct vis_face_candidate *candidate, struct vis_face_seen *seen,
                            int *found, viseme_error *err);
     /* Follows the face from the frame before into this one. */
-    viseme_status (*follow)(void *self, void *face, const viseme_image *frame,
+    viseme_status (*follow)(void *self, void *face, const viseme_image *frame, double seconds,
                             struct vis_face_seen *seen, int *found, viseme_error *err);
     /* Looks for a face that was lost where it was last; cheaper than a search. */
-    viseme_status (*look)(void *self, void *face, const viseme_image *frame,
+    viseme_status (*look)(void *self, void *face, const viseme_image *frame, double seconds,
                           struct vis_face_seen *seen, int *found, viseme_error *err);
     void (*free)(void *self);
 };

@@ -260,6 +260,7 @@ static void show(const struct face *f, double confidence, struct vis_face_seen *
                                    .mouth_x = p->x + (MOUTH_X - 0.5) * p->width,
                                    .mouth_y = p->y + (MOUTH_Y - 0.5) * height,
                                    .confidence = confidence,
+                                   .fresh = 1,
                                    .crop_width =
                                        VIS_TEMPLATE_WIDTH / TEMPLATE_EYES * EYES_WIDTH * p->width};
 }
@@ -274,13 +275,14 @@ static void begin_at(struct face *f, const struct part *part, const struct box *
     f->following = learn(f, part);
 }
 
-static viseme_status begin(void *self, void *face, const viseme_image *frame,
+static viseme_status begin(void *self, void *face, const viseme_image *frame, double seconds,
                            const struct vis_face_candidate *candidate, struct vis_face_seen *seen,
                            int *found, viseme_error *err)
 {
     struct face *f = face;
     struct part part = {.factor = 1};
     const struct box pose = {candidate->pose.x, candidate->pose.y, candidate->pose.width};
+    (void)seconds;
     viseme_status status = near_part(self, frame, &pose, &part, err);
     *found = status == VISEME_OK;
     if (status != VISEME_OK)
@@ -290,13 +292,14 @@ static viseme_status begin(void *self, void *face, const viseme_image *frame,
     return VISEME_OK;
 }
 
-static viseme_status look(void *self, void *face, const viseme_image *frame,
+static viseme_status look(void *self, void *face, const viseme_image *frame, double seconds,
                           struct vis_face_seen *seen, int *found, viseme_error *err)
 {
     struct face *f = face;
     struct part part = {.factor = 1};
     struct box detected;
     int neighbors = 0;
+    (void)seconds;
     *found = 0;
     if (!f->known)
         return VISEME_OK;
@@ -312,14 +315,14 @@ static viseme_status look(void *self, void *face, const viseme_image *frame,
 }
 
 /* Follows the face into this frame and, when it is time or in doubt, confirms it. */
-static viseme_status follow(void *self, void *face, const viseme_image *frame,
+static viseme_status follow(void *self, void *face, const viseme_image *frame, double seconds,
                             struct vis_face_seen *seen, int *found, viseme_error *err)
 {
     struct face *f = face;
     struct part part = {.factor = 1};
     *found = 0;
     if (!f->following)
-        return look(self, face, frame, seen, found, err);
+        return look(self, face, frame, seconds, seen, found, err);
     viseme_status status = near_part(self, frame, &f->pose, &part, err);
     if (status != VISEME_OK)
         return status;
@@ -402,7 +405,16 @@ static void finder_free(void *self)
 }
 
 static const struct vis_face_method method = {
-    "haar", SEARCH_SECONDS, search, face_create, face_free, begin, follow, look, finder_free};
+    .name = "haar",
+    .search_seconds = SEARCH_SECONDS,
+    .search = search,
+    .face_create = face_create,
+    .face_free = face_free,
+    .begin = begin,
+    .follow = follow,
+    .look = look,
+    .free = finder_free,
+};
 
 viseme_status vis_face_haar(struct vis_face_finder *finder, struct vis_cascade *cascade,
                             viseme_error *err)

@@ -99,9 +99,9 @@ static viseme_status follow_all(struct vis_face_tracks *t, const viseme_image *f
         if (!k->id)
             continue;
         if (k->here)
-            status = m->follow(t->finder.self, k->face, frame, &k->seen, &found, err);
+            status = m->follow(t->finder.self, k->face, frame, seconds, &k->seen, &found, err);
         else if (seconds - k->last_s <= PATIENCE)
-            status = m->look(t->finder.self, k->face, frame, &k->seen, &found, err);
+            status = m->look(t->finder.self, k->face, frame, seconds, &k->seen, &found, err);
         k->here = found;
         if (found)
             k->last_s = seconds;
@@ -157,7 +157,8 @@ static viseme_status begin(struct vis_face_tracks *t, struct track *k, const vis
     if (!k->face)
         status = m->face_create(t->finder.self, &k->face, err);
     if (status == VISEME_OK)
-        status = m->begin(t->finder.self, k->face, frame, candidate, &k->seen, &found, err);
+        status =
+            m->begin(t->finder.self, k->face, frame, seconds, candidate, &k->seen, &found, err);
     k->here = found;
     if (found)
         k->last_s = seconds;

@@ -144,7 +144,8 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
                           "array to \"viseme run\"",
                           vis_weights_name(vis_model_weights(model)), r->kind->arch,
                           r->kind->height, r->kind->width);
-    if (status == VISEME_OK && crop.cascade_xml) /* without one the reader takes crops only */
+    if (status == VISEME_OK && (crop.cascade_xml || crop.face_detector ||
+                                crop.face_landmarks)) /* without one the reader takes crops only */
         status = viseme_cropper_open(&r->cropper, &crop, err);
     if (status == VISEME_OK)
         status = viseme_session_open(&r->session, model, &session, err);
