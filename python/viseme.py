@@ -66,8 +66,8 @@ _image = _struct("viseme_image", ("data", _c.c_void_p), ("width", _c.c_int), ("h
 _crop_options = _struct("viseme_crop_options", ("cascade_xml", _c.c_char_p),
                         ("cascade_bytes", _c.c_size_t), ("face_detector", _c.c_void_p),
                         ("face_landmarks", _c.c_void_p), ("landmarks_every", _c.c_int),
-                        ("rate", _c.c_double), ("face", _c.c_int), ("face_number", _c.c_int), ("face_x", _c.c_double),
-                        ("face_y", _c.c_double), ("all_faces", _c.c_int),
+                        ("rate", _c.c_double), ("face", _c.c_int), ("face_number", _c.c_int),
+                        ("face_x", _c.c_double), ("face_y", _c.c_double), ("all_faces", _c.c_int),
                         ("on_no_face", _c.c_int))
 _gap = _struct("viseme_gap", ("start_s", _c.c_double), ("end_s", _c.c_double))
 _reader_options = _struct(
@@ -373,10 +373,11 @@ class Reader(_Object):
                  lm_weight=0, grammar=None, min_confidence=0, face="largest", on_no_face="hold",
                  face_models=(None, None)):
         cascade, lm, grammar = _contents(cascade), _contents(lm), _contents(grammar)
+        crop = _crop_options(cascade, len(cascade or b""), *(m and m._get() for m in face_models),
+                             0, rate, *_face_choice(face), 0, _ON_NO_FACE.index(on_no_face))
         options = _reader_options(
-            _crop_options(cascade, len(cascade or b""), *(m and m._get() for m in face_models), 0,
-                          rate, *_face_choice(face), 0, _ON_NO_FACE.index(on_no_face)), threads, beam, nbest,
-            lm, len(lm or b""), lm_weight, grammar, len(grammar or b""), min_confidence)
+            crop, threads, beam, nbest, lm, len(lm or b""), lm_weight, grammar, len(grammar or b""),
+            min_confidence)
         self._models = [model, *filter(None, face_models)]  # must outlive us
         self._open("reader", model._get(), ctypes.byref(options))
         for user in self._models:

@@ -48,7 +48,8 @@ struct vis_face_method {
     const char *name;
     double search_seconds; /* from one search of the whole frame to the next, while none is known */
 
-    /* Looks for faces in the whole frame: *count of them, at most `room`, in any order. */
+    /* Looks for faces in the whole frame: *count of them, at most `room`, in any order; one face
+     * may be there twice. */
     viseme_status (*search)(void *self, const viseme_image *frame, struct vis_face_candidate *out,
                             int room, int *count, viseme_error *err);
     /* Makes room for a face that is begun, over and over, with a candidate of the same frame. */

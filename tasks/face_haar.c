@@ -7,8 +7,11 @@
 #include "signal/track.h"
 
 enum {
-    SEARCH_SIDE = 640,  /* pixels of the longer side of the picture searched as a whole */
-    SEARCH_FACE = 40,   /* pixels of the narrowest face in it */
+    SEARCH_SIDE = 640, /* pixels of the longer side of the picture searched as a whole */
+    SEARCH_FACE = 40,  /* pixels of the narrowest face in it */
+    FINE_SIDE = 1280,  /* likewise, of a search for small faces, which takes long: */
+    FINE_FACE = 24,
+    FINE_EVERY = 5,     /* one of so many searches that find nothing else */
     NEAR_FACE = 160,    /* pixels of the face at most in the part that is followed */
     FIND_NEIGHBORS = 5, /* to believe in a new face */
     KEEP_NEIGHBORS = 2, /* to confirm one that is followed */
@@ -59,6 +62,7 @@ struct finder {
     double aspect; /* height of a box of width 1 */
     uint8_t *gray; /* the part of the frame in use */
     size_t gray_bytes;
+    int empty; /* searches in a row that found nothing */
 };
 
 struct face {
@@ -101,13 +105,14 @@ static viseme_status make_part(struct finder *f, const viseme_image *frame,
     return VISEME_OK;
 }
 
-static viseme_status whole_part(struct finder *f, const viseme_image *frame, struct part *out,
-                                viseme_error *err)
+/* All of the frame, its longer side at most `side` pixels. */
+static viseme_status whole_part(struct finder *f, const viseme_image *frame, int side,
+                                struct part *out, viseme_error *err)
 {
     const struct vis_rect all = {0, 0, frame->width, frame->height};
     const int shorter = frame->width < frame->height ? frame->width : frame->height;
     const int longer = frame->width < frame->height ? frame->height : frame->width;
-    int factor = (longer + SEARCH_SIDE - 1) / SEARCH_SIDE;
+    int factor = (longer + side - 1) / side;
     if (factor > shorter)
         factor = shorter;
     return make_part(f, frame, &all, factor, out, err);
@@ -158,28 +163,47 @@ static double confidence_of(int neighbors)
     return (double)neighbors / (neighbors + FIND_NEIGHBORS);
 }
 
-static viseme_status search(void *self, const viseme_image *frame, struct vis_face_candidate *out,
-                            int room, int *count, viseme_error *err)
+/* Faces in the whole frame; smallest, largest: widths in pixels of a picture whose longer side is
+ * `side`; largest 0: any. */
+static viseme_status search_whole(struct finder *f, const viseme_image *frame, int side,
+                                  int smallest, int largest, struct vis_face_candidate *out,
+                                  int room, int *count, viseme_error *err)
 {
-    struct finder *f = self;
     struct part part = {.factor = 1};
     size_t boxes = 0;
     *count = 0;
-    viseme_status status = whole_part(f, frame, &part, err);
+    viseme_status status = whole_part(f, frame, side, &part, err);
     if (status != VISEME_OK)
         return status;
     const struct vis_gray *g = &part.picture;
     const struct vis_haar_options o = {.scale_factor = SEARCH_STEP,
                                        .min_neighbors = FIND_NEIGHBORS,
-                                       .min_width = SEARCH_FACE,
-                                       .min_height = (int)(SEARCH_FACE * f->aspect)};
+                                       .min_width = smallest,
+                                       .min_height = (int)(smallest * f->aspect),
+                                       .max_width = largest,
+                                       .max_height = (int)(largest * f->aspect)};
     status = vis_haar_detect(f->haar, g->data, g->width, g->height, g->stride, NULL, &o, err);
     const struct vis_haar_box *box = vis_haar_boxes(f->haar, &boxes);
     for (size_t i = 0; i < boxes && status == VISEME_OK && *count < room; i++) {
         const struct box p = pose_of(&part, &box[i].box);
-        out[(*count)++] = (struct vis_face_candidate){
-            {p.x, p.y, p.width, p.width * f->aspect}, confidence_of(box[i].neighbors), 0};
+        out[(*count)++] =
+            (struct vis_face_candidate){.pose = {p.x, p.y, p.width, p.width * f->aspect},
+                                        .confidence = confidence_of(box[i].neighbors)};
     }
+    return status;
+}
+
+static viseme_status search(void *self, const viseme_image *frame, struct vis_face_candidate *out,
+                            int room, int *count, viseme_error *err)
+{
+    struct finder *f = self;
+    viseme_status status =
+        search_whole(f, frame, SEARCH_SIDE, SEARCH_FACE, 0, out, room, count, err);
+    if (status == VISEME_OK && *count == 0 && f->empty++ % FINE_EVERY == 0)
+        status = search_whole(f, frame, FINE_SIDE, FINE_FACE,
+                              SEARCH_FACE * (FINE_SIDE / SEARCH_SIDE), out, room, count, err);
+    if (*count > 0)
+        f->empty = 0;
     return status;
 }
 
@@ -249,7 +273,7 @@ static void correct(struct face *f, const struct box *detected)
 static int plausible(const struct box *p, const viseme_image *frame)
 {
     return p->x > 0 && p->y > 0 && p->x < frame->width && p->y < frame->height &&
-           p->width >= SEARCH_FACE / 2.0 && p->width <= 2.0 * frame->width;
+           p->width >= FINE_FACE / 2.0 && p->width <= 2.0 * frame->width;
 }
 
 static void show(const struct face *f, double confidence, struct vis_face_seen *seen)

@@ -9,6 +9,8 @@
 
 enum {
     FIT_SIDE = 2 * VIS_FACE_INPUT, /* the frame is fitted into a square of this */
+    FINE_EVERY = 8,                /* one of so many searches that find nothing looks closer */
+    MAX_TILES = 128,               /* in which it looks */
     GLANCE_COLUMNS = 24,           /* points of the face whose grey tells whether it moved */
     GLANCE_ROWS = 24,
     GLANCE = GLANCE_COLUMNS * GLANCE_ROWS
@@ -27,6 +29,7 @@ struct finder {
     uint8_t *crop;              /* [side side 3] of either network's input */
     float *input;               /* [1 3 side side] */
     struct vis_face_box *boxes; /* [VIS_FACE_ANCHORS] */
+    int empty;                  /* searches in a row that found nothing */
 };
 
 struct face {
@@ -78,14 +81,16 @@ static void fit_frame(struct finder *f, const viseme_image *frame, const struct 
     vis_resize(&fitted, f->crop, VIS_FACE_INPUT, VIS_FACE_INPUT);
 }
 
-static viseme_status search(void *self, const viseme_image *frame, struct vis_face_candidate *out,
-                            int room, int *count, viseme_error *err)
+/* Faces in a part of the frame, in pixels of the frame: adds to out[*count], at most `room`. */
+static viseme_status search_part(struct finder *f, const viseme_image *frame, int left, int top,
+                                 int width, int height, struct vis_face_candidate *out, int room,
+                                 int *count, viseme_error *err)
 {
-    struct finder *f = self;
-    const struct vis_face_fit fit = vis_face_fit(frame->width, frame->height);
+    const struct vis_face_fit fit = vis_face_fit(width, height);
+    const viseme_image part = {frame->data + top * frame->stride + (ptrdiff_t)left * 3, width,
+                               height, frame->stride, frame->format};
     viseme_tensor raw, scores;
-    *count = 0;
-    fit_frame(f, frame, &fit);
+    fit_frame(f, &part, &fit);
     viseme_status status = run(f, f->detector, VIS_FACE_INPUT, frame->format, err);
     if (status == VISEME_OK)
         status = viseme_session_output(f->detector, "raw_boxes", &raw, err);
@@ -99,12 +104,45 @@ static viseme_status search(void *self, const viseme_image *frame, struct vis_fa
     for (int i = 0; i < n && *count < room; i++) {
         const struct vis_face_box *b = &f->boxes[i];
         const struct vis_face_region r = vis_face_region_of_box(b);
-        const double width = (double)(b->xmax - b->xmin), height = (double)(b->ymax - b->ymin);
-        if (width >= MIN_FACE && isfinite(r.x + r.y + r.size + r.theta))
+        const double w = (double)(b->xmax - b->xmin), h = (double)(b->ymax - b->ymin);
+        if (w >= MIN_FACE && isfinite(r.x + r.y + r.size + r.theta))
             out[(*count)++] = (struct vis_face_candidate){
-                {(double)r.x, (double)r.y, width, height}, (double)b->score, (double)r.theta};
+                {(double)r.x + left, (double)r.y + top, w, h}, (double)b->score, (double)r.theta};
     }
-    return VISEME_OK;
+    return status;
+}
+
+/* BlazeFace finds faces from about a seventh of the frame's longer side on. Smaller ones are
+ * looked for in squares half as high as the frame, which overlap by half. One face may be found
+ * twice. */
+static viseme_status search_tiles(struct finder *f, const viseme_image *frame,
+                                  struct vis_face_candidate *out, int room, int *count,
+                                  viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    const int shorter = frame->width < frame->height ? frame->width : frame->height;
+    const int side = shorter < 2 ? 1 : shorter / 2, step = side < 2 ? 1 : side / 2;
+    const int columns = (frame->width - side) / step + 1, rows = (frame->height - side) / step + 1;
+    if (side < VIS_FACE_INPUT / 2 || columns * rows > MAX_TILES)
+        return VISEME_OK;
+    for (int i = 0; i < columns * rows && status == VISEME_OK; i++)
+        status = search_part(f, frame, i % columns * step, i / columns * step, side, side, out,
+                             room, count, err);
+    return status;
+}
+
+static viseme_status search(void *self, const viseme_image *frame, struct vis_face_candidate *out,
+                            int room, int *count, viseme_error *err)
+{
+    struct finder *f = self;
+    *count = 0;
+    viseme_status status =
+        search_part(f, frame, 0, 0, frame->width, frame->height, out, room, count, err);
+    if (status == VISEME_OK && *count == 0 && f->empty++ % FINE_EVERY == 0)
+        status = search_tiles(f, frame, out, room, count, err);
+    if (*count > 0)
+        f->empty = 0;
+    return status;
 }
 
 /* ---- FaceMesh ----------------------------------------------------------------------------------

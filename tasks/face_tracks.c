@@ -184,6 +184,23 @@ static viseme_status enter(struct vis_face_tracks *t, struct track *k, viseme_er
     return VISEME_OK;
 }
 
+/* One candidate for each face: of those on the same place the most confident one. */
+static void merge(struct vis_face_candidate *c, int *count)
+{
+    int left = 0;
+    for (int i = 0; i < *count; i++) {
+        int same = 0;
+        while (same < left && distance(&c[i].pose, &c[same].pose) >=
+                                  SAME_SHIFT * fmin(c[i].pose.width, c[same].pose.width))
+            same++;
+        if (same == left)
+            c[left++] = c[i];
+        else if (c[i].confidence > c[same].confidence)
+            c[same] = c[i];
+    }
+    *count = left;
+}
+
 /* Candidates that are not followed already; those that a lost track takes up are taken out, too. */
 static viseme_status reunite(struct vis_face_tracks *t, const viseme_image *frame, double seconds,
                              struct vis_face_candidate *c, int *count, viseme_error *err)
@@ -252,6 +269,7 @@ static viseme_status search(struct vis_face_tracks *t, const viseme_image *frame
     int count = 0;
     viseme_status status =
         t->finder.method->search(t->finder.self, frame, c, VIS_FACES, &count, err);
+    merge(c, &count);
     if (status == VISEME_OK)
         status = reunite(t, frame, seconds, c, &count, err);
     if (status != VISEME_OK)

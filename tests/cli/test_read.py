@@ -77,7 +77,11 @@ def test_faceless_frames_are_held(viseme, weights, faces, tmp_path):
         pictures.write_png(tmp_path / f"{i:03d}.png", pictures.wall())
     found = viseme("read", "-m", weights, tmp_path, "--json", "-q").json()
     assert found["crops"] == 30 and found["crops_held"] >= 12
-    assert "of 30 crops have no face" in viseme("read", "-m", weights, tmp_path).err
+    assert [g["start_s"] for g in found["gaps"]] == [0, pytest.approx(22 / 25)]
+    assert found["gaps"][0]["end_s"] >= 0.4 and found["gaps"][1]["end_s"] == pytest.approx(30 / 25)
+    assert "no face at 0.00-" in viseme("read", "-m", weights, tmp_path).err
+    refused = viseme("read", "-m", weights, tmp_path, "--on-no-face", "fail")
+    refused.error(4, "no face at 0.000 s")
 
 
 def test_video(viseme, weights, face_video):
