@@ -247,6 +247,49 @@ static double confidence(const struct vis_ctc_words *words, const struct vis_ctc
     return exp(sum / count);
 }
 
+static int is_pause(const struct vis_ctc_alignment *a, const struct vis_ctc_hypothesis *h, int i,
+                    int space, int pause)
+{
+    return i > 0 && a->first[i] - a->last[i - 1] > pause && h->labels[i] != space &&
+           h->labels[i - 1] != space;
+}
+
+viseme_status vis_ctc_mark_pauses(struct vis_ctc_alignment *a, struct vis_ctc_hypothesis *h,
+                                  int space, int pause, viseme_error *err)
+{
+    int count = 0;
+    for (int i = 0; i < h->length; i++)
+        count += is_pause(a, h, i, space, pause);
+    if (count == 0)
+        return VISEME_OK;
+    size_t bytes = (size_t)(h->length + count) * sizeof(int);
+    int *labels = malloc(bytes), *first = malloc(bytes), *last = malloc(bytes), to = 0;
+    if (!labels || !first || !last) {
+        free(labels);
+        free(first);
+        free(last);
+        return vis_fail_nomem(err, 3 * bytes);
+    }
+    for (int i = 0; i < h->length; i++, to++) {
+        if (is_pause(a, h, i, space, pause)) {
+            labels[to] = space;
+            first[to] = last[to] = (a->last[i - 1] + a->first[i]) / 2;
+            to++;
+        }
+        labels[to] = h->labels[i];
+        first[to] = a->first[i];
+        last[to] = a->last[i];
+    }
+    free(h->labels);
+    free(a->first);
+    free(a->last);
+    h->labels = labels;
+    h->length = to;
+    a->first = first;
+    a->last = last;
+    return VISEME_OK;
+}
+
 viseme_status vis_ctc_words(struct vis_ctc_words *out, const struct vis_ctc_alignment *alignment,
                             int frames, const int *labels, int length, const char *const *vocab,
                             viseme_error *err)

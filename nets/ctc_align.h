@@ -5,6 +5,7 @@
 #define VIS_NETS_CTC_ALIGN_H
 
 #include "base/error.h"
+#include "nets/ctc.h"
 
 /* The best path of a labelling. */
 struct vis_ctc_alignment {
@@ -26,6 +27,14 @@ viseme_status vis_ctc_align(struct vis_ctc_alignment *out, const float *logp, in
                             int classes, int blank, const int *labels, int length,
                             viseme_error *err);
 void vis_ctc_alignment_free(struct vis_ctc_alignment *alignment);
+
+/* Puts the label `space` wherever at least `pause` frames of blanks lie between two labels that are
+ * not it: networks that learnt from single sentences never saw the space between two of them. The
+ * labelling and its alignment grow together; the space gets the frame in the middle.
+ * Errors: VISEME_ERR_NOMEM (both are as they were). */
+viseme_status vis_ctc_mark_pauses(struct vis_ctc_alignment *alignment,
+                                  struct vis_ctc_hypothesis *hypothesis, int space, int pause,
+                                  viseme_error *err);
 
 /* One word of a labelling. */
 struct vis_ctc_word {

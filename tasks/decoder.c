@@ -1,6 +1,7 @@
 #include "tasks/decoder.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/model.h"
 #include "nets/ctc.h"
@@ -11,9 +12,13 @@
 #define DEFAULT_LM_WEIGHT 0.25
 enum { DEFAULT_LM_BEAM = 64 };
 
+/* A silence this long ends a word. The longest within a word of GRID's alignments is far shorter.
+ */
+#define PAUSE_SECONDS 0.6
+
 struct vis_decoder {
     const char *const *vocab;
-    int classes, blank, beam, nbest;
+    int classes, blank, space, beam, nbest; /* space: -1 when the vocabulary has none */
     struct vis_arpa *arpa;
     struct vis_fusion *fusion;
     struct vis_grammar *grammar;
@@ -38,6 +43,14 @@ static viseme_status check_options(const viseme_reader_options *opts, viseme_err
     return VISEME_OK;
 }
 
+static int find_space(const char *const *vocab, int classes)
+{
+    for (int i = 0; i < classes; i++)
+        if (strcmp(vocab[i], " ") == 0)
+            return i;
+    return -1;
+}
+
 viseme_status vis_decoder_open(struct vis_decoder **out, const viseme_reader_options *opts,
                                const char *const *vocab, int classes, int blank, viseme_error *err)
 {
@@ -51,6 +64,7 @@ viseme_status vis_decoder_open(struct vis_decoder **out, const viseme_reader_opt
     *d = (struct vis_decoder){.vocab = vocab,
                               .classes = classes,
                               .blank = blank,
+                              .space = find_space(vocab, classes),
                               .beam = opts->beam      ? opts->beam
                                       : opts->lm_arpa ? DEFAULT_LM_BEAM
                                                       : 1,
@@ -86,9 +100,9 @@ struct timing {
     double start_s, rate;
 };
 
-/* Aligns the labelling and hands its words over to *list. */
+/* Aligns the labelling, marks the pauses in it and hands its words over to *list. */
 static viseme_status find_words(const struct vis_decoder *d, const float *logp, int rows,
-                                const struct timing *timing, const struct vis_ctc_hypothesis *found,
+                                const struct timing *timing, struct vis_ctc_hypothesis *found,
                                 viseme_hypothesis *best, viseme_word **list, size_t *count,
                                 viseme_error *err)
 {
@@ -98,7 +112,11 @@ static viseme_status find_words(const struct vis_decoder *d, const float *logp, 
         vis_ctc_align(&path, logp, rows, d->classes, d->blank, found->labels, found->length, err);
     if (status != VISEME_OK)
         return status;
-    status = vis_ctc_words(&words, &path, rows, found->labels, found->length, d->vocab, err);
+    if (d->space >= 0)
+        status =
+            vis_ctc_mark_pauses(&path, found, d->space, (int)(PAUSE_SECONDS * timing->rate), err);
+    if (status == VISEME_OK)
+        status = vis_ctc_words(&words, &path, rows, found->labels, found->length, d->vocab, err);
     vis_ctc_alignment_free(&path);
     if (status != VISEME_OK)
         return status;
@@ -121,7 +139,7 @@ static viseme_status find_words(const struct vis_decoder *d, const float *logp, 
 }
 
 static viseme_status keep_all(const struct vis_decoder *d, const float *logp, int rows,
-                              const struct timing *timing, const struct vis_ctc_result *found,
+                              const struct timing *timing, struct vis_ctc_result *found,
                               struct vis_decoded *out, viseme_error *err)
 {
     size_t n = (size_t)found->count + 1;
@@ -133,15 +151,16 @@ static viseme_status keep_all(const struct vis_decoder *d, const float *logp, in
         return vis_fail_nomem(
             err, n * (sizeof *out->best + sizeof *out->words + sizeof *out->word_count));
     for (int i = 0; i < found->count && status == VISEME_OK; i++) {
-        const struct vis_ctc_hypothesis *h = &found->best[i];
-        char *text;
-        status = vis_ctc_text(&text, h, d->vocab, err);
-        if (status != VISEME_OK)
-            break;
+        struct vis_ctc_hypothesis *h = &found->best[i];
         size_t at = out->count++;
-        out->best[at] = (viseme_hypothesis){text, h->log_probability, h->score, 0};
+        out->best[at] = (viseme_hypothesis){NULL, h->log_probability, h->score, 0};
         status = find_words(d, logp, rows, timing, h, &out->best[at], &out->words[at],
                             &out->word_count[at], err);
+        char *text;
+        if (status == VISEME_OK)
+            status = vis_ctc_text(&text, h, d->vocab, err);
+        if (status == VISEME_OK)
+            out->best[at].text = text;
     }
     return status;
 }

@@ -162,12 +162,42 @@ static void reads_nothing(void **state)
     assert_int_equal(vis_ctc_align(&a, logp, 2, CLASSES, BLANK, NULL, 0, NULL), VISEME_ERR_INPUT);
 }
 
+/* "A B" with 5 blanks between the letters: a pause of up to 5 frames gets a space, a longer one
+ * none; beside a space that was read there is none either. */
+static void pauses_become_spaces(void **state)
+{
+    enum { T = 9, SPACE = 0 };
+    static const int said[] = {2, 2, 1, 1, 1, 1, 1, 3, 1};
+    float logp[T * CLASSES];
+    (void)state;
+    for (int t = 0; t < T; t++)
+        for (int c = 0; c < CLASSES; c++)
+            logp[t * CLASSES + c] = c == said[t] ? -0.1f : -4.0f;
+    for (int pause = 4; pause <= 6; pause++) {
+        int length = 2, *labels = malloc(2 * sizeof *labels);
+        assert_non_null(labels);
+        labels[0] = 2, labels[1] = 3;
+        struct vis_ctc_hypothesis h = {.labels = labels, .length = length};
+        struct vis_ctc_alignment a;
+        assert_int_equal(vis_ctc_align(&a, logp, T, CLASSES, BLANK, labels, 2, NULL), VISEME_OK);
+        assert_int_equal(vis_ctc_mark_pauses(&a, &h, SPACE, pause, NULL), VISEME_OK);
+        assert_int_equal(h.length, pause <= 5 ? 3 : 2);
+        if (h.length == 3) {
+            assert_true(h.labels[0] == 2 && h.labels[1] == SPACE && h.labels[2] == 3);
+            assert_true(a.first[1] == 4 && a.last[1] == 4 && a.first[2] == 7);
+            assert_int_equal(vis_ctc_mark_pauses(&a, &h, SPACE, 1, NULL), VISEME_OK);
+            assert_int_equal(h.length, 3);
+        }
+        vis_ctc_alignment_free(&a);
+        free(h.labels);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_the_best_path),
-        cmocka_unit_test(prunes_without_losing_the_path),
-        cmocka_unit_test(cuts_words),
+        cmocka_unit_test(finds_the_best_path), cmocka_unit_test(prunes_without_losing_the_path),
+        cmocka_unit_test(cuts_words),          cmocka_unit_test(pauses_become_spaces),
         cmocka_unit_test(reads_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
