@@ -12,8 +12,7 @@
 #define DEFAULT_LM_WEIGHT 0.25
 enum { DEFAULT_LM_BEAM = 64 };
 
-/* A silence this long ends a word. The longest within a word of GRID's alignments is far shorter.
- */
+/* Nothing said for this long ends a word, also where the network shows no space. */
 #define PAUSE_SECONDS 0.6
 
 struct vis_decoder {

@@ -94,38 +94,39 @@ static int best_class(const float *row)
     return best;
 }
 
-/* A clip of three windows gives what one run over the whole gives, but for what the recurrent
+/* A clip of several windows gives what one run over the whole gives, but for what the recurrent
  * layers lose at the cuts. */
 static void windows_agree_with_one_run(void **state)
 {
-    enum { FRAMES = 650, PLANE = WIDTH * HEIGHT };
+    enum { PLANE = WIDTH * HEIGHT };
+    const int count = getenv("VISEME_TEST_SMALL") ? 340 : 650; /* two windows, or three */
     (void)state;
     viseme_model *model = open_model();
     viseme_reader *reader = open_reader(model, NULL);
     viseme_session *session;
-    viseme_tensor out, in = {"x", 5, {1, 3, FRAMES, HEIGHT, WIDTH}, NULL};
-    float *x = malloc(sizeof *x * 3 * FRAMES * PLANE);
+    viseme_tensor out, in = {"x", 5, {1, 3, count, HEIGHT, WIDTH}, NULL};
+    float *x = malloc(sizeof *x * 3 * (size_t)count * PLANE);
     static uint8_t pixels[PLANE * 3];
     assert_non_null(x);
-    for (int t = 0; t < FRAMES; t++) {
+    for (int t = 0; t < count; t++) {
         draw(pixels, t, 0);
         for (int i = 0; i < 3 * PLANE; i++)
-            x[(i % 3 * FRAMES + t) * PLANE + i / 3] = (float)pixels[i] / 255.0f;
+            x[(i % 3 * count + t) * PLANE + i / 3] = (float)pixels[i] / 255.0f;
     }
     in.data = x;
     assert_int_equal(viseme_session_open(&session, model, NULL, NULL), VISEME_OK);
     assert_int_equal(viseme_session_run(session, &in, 1, NULL), VISEME_OK);
     assert_int_equal(viseme_session_output(session, "logits", &out, NULL), VISEME_OK);
-    push(reader, FRAMES, 0);
+    push(reader, count, 0);
     assert_int_equal(viseme_reader_finish(reader, NULL), VISEME_OK);
     int64_t frames;
     const float *logits = viseme_reader_logits(reader, &frames, NULL);
-    assert_int_equal(frames, FRAMES);
+    assert_int_equal(frames, count);
     int same = 0;
-    for (int t = 0; t < FRAMES; t++)
+    for (int t = 0; t < count; t++)
         same += best_class(logits + t * CLASSES) == best_class(out.data + t * CLASSES);
-    print_message("%d of %d frames have the same best class\n", same, FRAMES);
-    assert_true(same >= FRAMES * 95 / 100);
+    print_message("%d of %d frames have the same best class\n", same, count);
+    assert_true(same >= count * 95 / 100);
     free(x);
     viseme_session_close(session);
     viseme_reader_close(reader);
