@@ -1,10 +1,6 @@
 #include "signal/affine.h"
 
 #include <math.h>
-#include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum { POSITION_BITS = 10, FRACTION_BITS = 5, FRACTIONS = 1 << FRACTION_BITS, STRIP = 256 };
 
@@ -83,38 +79,13 @@ static void blend(const struct vis_bytes *s, const struct place *at, uint8_t *ou
         out[c] = (uint8_t)((sum[c] + 512) >> 10);
 }
 
-/* The same for pixels of 3 bytes where p, q and the next INSIDE - 1 pixels of their rows lie in the
- * source; q: a row below p. */
-#ifdef __SSE2__
-enum { INSIDE = 3 }; /* 8 bytes are read */
-
-static inline void blend_inside(const uint8_t *p, const uint8_t *q, int fx, int fy, uint8_t *out)
-{
-    const __m128i zero = _mm_setzero_si128();
-    const __m128i left = _mm_set1_epi16((short)(FRACTIONS - fx)), right = _mm_set1_epi16((short)fx);
-    const __m128i down = _mm_set1_epi32((FRACTIONS - fy) | fy << 16);
-    const __m128i a = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), zero);
-    const __m128i b = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)q), zero);
-    const __m128i top =
-        _mm_add_epi16(_mm_mullo_epi16(a, left), _mm_mullo_epi16(_mm_srli_si128(a, 6), right));
-    const __m128i bottom =
-        _mm_add_epi16(_mm_mullo_epi16(b, left), _mm_mullo_epi16(_mm_srli_si128(b, 6), right));
-    __m128i sum = _mm_madd_epi16(_mm_unpacklo_epi16(top, bottom), down);
-    sum = _mm_srli_epi32(_mm_add_epi32(sum, _mm_set1_epi32(512)), 10);
-    sum = _mm_packs_epi32(sum, sum);
-    const int bytes = _mm_cvtsi128_si32(_mm_packus_epi16(sum, sum));
-    memcpy(out, &bytes, 2);
-    out[2] = (uint8_t)(bytes >> 16);
-}
-#else
-enum { INSIDE = 2 };
-
 /* Three bytes, each in 20 bits of its own. */
 static inline uint64_t spread(const uint8_t *p)
 {
     return p[0] | (uint64_t)p[1] << 20 | (uint64_t)p[2] << 40;
 }
 
+/* The same for pixels of 3 bytes, all four in the source; q: a row below p. */
 static inline void blend_inside(const uint8_t *p, const uint8_t *q, int fx, int fy, uint8_t *out)
 {
     const uint64_t half = 512 | 512ull << 20 | 512ull << 40;
@@ -126,14 +97,13 @@ static inline void blend_inside(const uint8_t *p, const uint8_t *q, int fx, int 
     out[1] = (uint8_t)(sum >> 30);
     out[2] = (uint8_t)(sum >> 50);
 }
-#endif
 
 /* A row of the result: positions in 1/32 pixel are (x0 + dx[i]) >> shift and likewise y. */
 static void warp_row(const struct vis_bytes *s, int x0, int y0, const int *dx, const int *dy,
                      int count, uint8_t *out)
 {
     const int shift = POSITION_BITS - FRACTION_BITS, n = s->channels;
-    const unsigned inside_x = n == 3 && s->width > INSIDE ? (unsigned)(s->width - INSIDE + 1) : 0;
+    const unsigned inside_x = n == 3 ? (unsigned)s->width - 1 : 0; /* has one on its right */
     const unsigned inside_y = (unsigned)s->height - 1;
     const uint8_t *const data = s->data;
     const ptrdiff_t stride = s->stride;

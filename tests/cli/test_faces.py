@@ -112,11 +112,12 @@ def test_short_clips(viseme, weights, cascade, tmp_path, count):
 
 
 def test_face_networks_that_are_not_there(viseme, couple, tmp_path):
-    found = viseme("face", couple, "--face-model", "facemesh", env={"VISEME_WEIGHTS": str(tmp_path)})
+    env = {"VISEME_WEIGHTS": str(tmp_path)}
+    found = viseme("face", couple, "--face-model", "facemesh", env=env)
     found.error(6, "blazeface.safetensors", "--face-model haar")
     (tmp_path / "blazeface.safetensors").write_text("not weights")
     (tmp_path / "facemesh.safetensors").write_text("not weights")
-    viseme("face", couple, env={"VISEME_WEIGHTS": str(tmp_path)}).error(6, "blazeface")
+    viseme("face", couple, env=env).error(6, "blazeface")
     viseme("face", couple, "--face-model", "facemesh", "--cascade", "x").error(2, "--cascade")
 
 
