@@ -22,7 +22,7 @@ def greedy(logits):
 
 
 @pytest.mark.skipif(not REAL, reason="the real clips are not here")
-def test_every_clip_reads_as_in_pytorch(viseme, tmp_path):
+def test_every_clip_reads_as_in_pytorch(viseme, has_video, tmp_path):
     torch = pytest.importorskip("torch")
     sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
     from reference import run as reference
