@@ -137,15 +137,16 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
         const char *const *vocab = vis_model_vocab(model, &words);
         status = vis_decoder_open(&r->decoder, opts, vocab, r->classes, r->blank, err);
     }
-    if (status == VISEME_OK && crop.cascade_xml && r->kind->keras)
+    /* Without anything that finds faces the reader takes crops only. */
+    int frames = crop.cascade_xml || crop.face_detector || crop.face_landmarks;
+    if (status == VISEME_OK && frames && r->kind->keras)
         status = vis_fail(err, VISEME_ERR_MODEL,
                           "%s: viseme does not cut the mouth crops of a %s, whose recipe wants 68 "
                           "landmarks; push crops of %d x %d pixels (height x width), or give an "
                           "array to \"viseme run\"",
                           vis_weights_name(vis_model_weights(model)), r->kind->arch,
                           r->kind->height, r->kind->width);
-    if (status == VISEME_OK && (crop.cascade_xml || crop.face_detector ||
-                                crop.face_landmarks)) /* without one the reader takes crops only */
+    if (status == VISEME_OK && frames)
         status = viseme_cropper_open(&r->cropper, &crop, err);
     if (status == VISEME_OK)
         status = viseme_session_open(&r->session, model, &session, err);

@@ -145,6 +145,9 @@ static void reader_refuses_frames_and_other_crops(void **state)
     assert_int_equal(viseme_reader_open(&reader, model, &opts, &err), VISEME_ERR_MODEL);
     assert_non_null(strstr(err.message, "50 x 100"));
     assert_null(reader);
+    opts.crop = (viseme_crop_options){.face_detector = model, .face_landmarks = model};
+    assert_int_equal(viseme_reader_open(&reader, model, &opts, &err), VISEME_ERR_MODEL);
+    assert_non_null(strstr(err.message, "50 x 100"));
     assert_int_equal(viseme_reader_open(&reader, model, NULL, &err), VISEME_OK);
     assert_int_equal(viseme_reader_push_crop(reader, &crop, &err), VISEME_ERR_ARGUMENT);
     assert_non_null(strstr(err.message, "50 x 100"));
