@@ -32,29 +32,6 @@ void vis_affine_apply(const struct vis_affine *a, double x, double y, double out
         out[i] = a->m[i][0] * x + a->m[i][1] * y + a->m[i][2];
 }
 
-struct vis_affine vis_affine_chain(const struct vis_affine *first, const struct vis_affine *second)
-{
-    struct vis_affine c;
-    for (int i = 0; i < 2; i++)
-        for (int j = 0; j < 3; j++)
-            c.m[i][j] = second->m[i][0] * first->m[0][j] + second->m[i][1] * first->m[1][j] +
-                        (j == 2 ? second->m[i][2] : 0);
-    return c;
-}
-
-struct vis_affine vis_affine_through(const double from[3][2], const double to[3][2])
-{
-    /* each triangle is the image of (0, 0), (1, 0), (0, 1) */
-    struct vis_affine a, b;
-    for (int i = 0; i < 2; i++)
-        for (int j = 0; j < 3; j++) {
-            a.m[i][j] = j == 2 ? from[0][i] : from[j + 1][i] - from[0][i];
-            b.m[i][j] = j == 2 ? to[0][i] : to[j + 1][i] - to[0][i];
-        }
-    a = vis_affine_inverse(&a);
-    return vis_affine_chain(&a, &b);
-}
-
 /* Where a pixel of the result lies in the source: a pixel and 1/32 parts to the next ones. */
 struct place {
     int x, y, fx, fy;

@@ -15,13 +15,6 @@ struct vis_affine {
 /* The inverse as OpenCV computes it; a matrix without one gives zeros in place of it. */
 struct vis_affine vis_affine_inverse(const struct vis_affine *m);
 
-/* The map that takes a point through `first` and then through `second`. */
-struct vis_affine vis_affine_chain(const struct vis_affine *first, const struct vis_affine *second);
-
-/* The map that takes three points to three others, from[i] to to[i], points as (x, y). A triangle
- * without an area gives zeros. */
-struct vis_affine vis_affine_through(const double from[3][2], const double to[3][2]);
-
 void vis_affine_apply(const struct vis_affine *m, double x, double y, double out[2]);
 
 /* Fills dst [height width channels] with a window of the warped picture, whose upper left pixel is

@@ -156,21 +156,14 @@ static void survives_senseless_matrices(void **state)
 static void maps_go_there_and_back(void **state)
 {
     const struct vis_affine m = {{{0.8, -0.3, 17}, {0.4, 1.1, -9}}};
-    const struct vis_affine back = vis_affine_inverse(&m), none = vis_affine_chain(&m, &back);
-    const double from[3][2] = {{3, 4}, {10, -2}, {6, 20}};
-    double to[3][2], p[2];
+    const struct vis_affine back = vis_affine_inverse(&m);
+    double p[2];
     (void)state;
     vis_affine_apply(&m, 2, 3, p);
     assert_true(fabs(p[0] - 17.7) < 1e-12 && fabs(p[1] - (-4.9)) < 1e-12);
-    vis_affine_apply(&none, 5, 7, p);
-    assert_true(fabs(p[0] - 5) < 1e-12 && fabs(p[1] - 7) < 1e-12);
-    for (int k = 0; k < 3; k++)
-        vis_affine_apply(&m, from[k][0], from[k][1], to[k]);
-    const struct vis_affine found = vis_affine_through(from, to);
-    for (int i = 0; i < 6; i++)
-        assert_true(fabs(found.m[i / 3][i % 3] - m.m[i / 3][i % 3]) < 1e-9);
-    const struct vis_affine flat = vis_affine_through((const double[3][2]){{0, 0}, {1, 1}, {2, 2}},
-                                                      (const double[3][2]){{0, 0}, {1, 0}, {0, 1}});
+    vis_affine_apply(&back, p[0], p[1], p);
+    assert_true(fabs(p[0] - 2) < 1e-12 && fabs(p[1] - 3) < 1e-12);
+    const struct vis_affine flat = vis_affine_inverse(&(struct vis_affine){{{1, 2, 3}, {2, 4, 5}}});
     assert_true(flat.m[0][0] == 0 && flat.m[1][1] == 0);
 }
 
