@@ -48,6 +48,15 @@ class Grammar:
             _collect(part, found)
         return sorted(found)
 
+    def slots(self):
+        """{word: sorted tuple of the words that may stand in its place}, for a grammar whose words
+        are each in one choice between single words, as those of grid and digits are. ValueError
+        for another."""
+        found = {}
+        for part in self.rules.values():
+            _find_slots(part, found)
+        return found
+
 
 def _choice(tokens):
     ways = [_sequence(tokens)]
@@ -97,6 +106,34 @@ def _collect(part, found):
             _collect(p, found)
     else:
         _collect(part[1], found)
+
+
+def _find_slots(part, found):
+    if isinstance(part, str):
+        if not part.startswith("$"):
+            _add_slot((part.lower(),), found)
+    elif part[0] == "choice" and all(_single_word(way) for way in part[1]):
+        _add_slot(tuple(sorted(_single_word(way) for way in part[1])), found)
+    elif part[0] in ("sequence", "choice"):
+        for p in part[1]:
+            _find_slots(p, found)
+    else:
+        _find_slots(part[1], found)
+
+
+def _single_word(part):
+    """The word that a part is, or None."""
+    if part[0] == "sequence" and len(part[1]) == 1 and isinstance(part[1][0], str):
+        word = part[1][0].lower()
+        return None if word.startswith("$") else word
+    return None
+
+
+def _add_slot(words, found):
+    for word in words:
+        if word in found:
+            raise ValueError(f"{word} is in two places of the grammar")
+        found[word] = words
 
 
 def load(name):
