@@ -5,12 +5,9 @@
 
 #include "base/error.h"
 #include "tasks/crop_views.h"
-#include "tasks/face_haar.h"
-#include "tasks/face_mesh.h"
+#include "tasks/face_methods.h"
 
 enum {
-    MAX_SIDE = 16384,
-    MAX_EVERY = 25,
     EVERY = 4 /* crops from one look at the landmarks to the next. On 10 clips of speakers that
                  LipNet was not trained on, the CTC loss of a clip was 52.1 with every crop, 54.1,
                  56.4, 58.0 with every second, third, fourth; 75.1 with the cascade */
@@ -38,58 +35,22 @@ struct viseme_cropper {
 
 static viseme_status check_options(const viseme_crop_options *opts, viseme_error *err)
 {
-    if (!opts || (!opts->cascade_xml && !opts->face_detector && !opts->face_landmarks))
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "cropper: the options have neither a cascade nor face networks");
-    if (!opts->face_detector != !opts->face_landmarks)
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "cropper: a face detector and a landmark network work together only");
-    if (!(opts->rate >= 0 && opts->rate <= MAX_RATE))
+    viseme_status status = vis_face_methods_check(opts, "cropper", err);
+    if (status == VISEME_OK && !(opts->rate >= 0 && opts->rate <= MAX_RATE))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "cropper: the rate must be above 0 and at most %g crops a second",
                         MAX_RATE);
-    if ((opts->face != VISEME_FACE_LARGEST && opts->face != VISEME_FACE_POINT &&
-         opts->face != VISEME_FACE_NUMBER) ||
-        (opts->face == VISEME_FACE_NUMBER && opts->face_number < 1) ||
-        (opts->face == VISEME_FACE_POINT && !(isfinite(opts->face_x) && isfinite(opts->face_y))))
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "cropper: a face is chosen by size, by a finite point, or by a number "
-                        "from 1 on");
-    if (opts->landmarks_every < 0 || opts->landmarks_every > MAX_EVERY)
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "cropper: landmarks every %d crops; 1 to %d are possible",
-                        opts->landmarks_every, (int)MAX_EVERY);
-    if (opts->on_no_face != VISEME_NO_FACE_HOLD && opts->on_no_face != VISEME_NO_FACE_FAIL)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: on_no_face is neither hold nor fail");
-    return VISEME_OK;
-}
-
-/* every: crops from one look at the landmarks to the next. */
-static viseme_status make_finder(struct vis_face_finder *finder, const viseme_crop_options *opts,
-                                 int every, double rate, viseme_error *err)
-{
-    struct vis_cascade *cascade = NULL;
-    if (opts->face_detector) /* a little early, so that rounded times do not make it a crop late */
-        return vis_face_mesh(finder, opts->face_detector, opts->face_landmarks,
-                             every > 1 ? (every - 0.5) / rate : 0, err);
-    viseme_status status = vis_cascade_parse(&cascade, opts->cascade_xml, opts->cascade_bytes, err);
-    return status == VISEME_OK ? vis_face_haar(finder, cascade, err) : status;
+    return status;
 }
 
 static viseme_status fill(viseme_cropper *c, const viseme_crop_options *opts, viseme_error *err)
 {
-    const struct vis_face_tracks_options tracks = {.choice = opts->face,
-                                                   .number = opts->face_number,
-                                                   .x = opts->face_x,
-                                                   .y = opts->face_y,
-                                                   .all = opts->all_faces != 0};
     const int every = opts->landmarks_every ? opts->landmarks_every : EVERY;
-    struct vis_face_finder finder;
     c->rate = opts->rate > 0 ? opts->rate : DEFAULT_RATE;
     c->on_no_face = opts->on_no_face;
-    viseme_status status = make_finder(&finder, opts, every, c->rate, err);
-    if (status == VISEME_OK)
-        status = vis_face_tracks_create(&c->tracks, finder, &tracks, err);
+    /* a little early, so that rounded times do not make it a crop late */
+    viseme_status status =
+        vis_face_methods_track(&c->tracks, opts, every > 1 ? (every - 0.5) / c->rate : 0, err);
     if (status == VISEME_OK)
         status = vis_views_create(&c->views, c->rate, opts->face_detector ? every : 0, err);
     return status;
@@ -129,16 +90,11 @@ void viseme_cropper_close(viseme_cropper *c)
 static viseme_status check_push(viseme_cropper *c, const viseme_image *frame, double *seconds,
                                 viseme_error *err)
 {
-    if (!c || !frame || !frame->data || frame->width < 1 || frame->height < 1 ||
-        frame->width > MAX_SIDE || frame->height > MAX_SIDE ||
-        (frame->format != VISEME_BGR24 && frame->format != VISEME_RGB24))
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "cropper: a frame must be BGR24 or RGB24 with sides of 1 to %d pixels",
-                        (int)MAX_SIDE);
-    if ((frame->stride < 0 ? -frame->stride : frame->stride) < (ptrdiff_t)frame->width * 3)
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "cropper: rows of %d pixels do not fit a stride of %td bytes", frame->width,
-                        frame->stride);
+    if (!c)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: there is none");
+    viseme_status status = vis_face_methods_frame(frame, "cropper", err);
+    if (status != VISEME_OK)
+        return status;
     if (c->finished)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: a frame after viseme_cropper_finish()");
     if (vis_views_ready(c->views))

@@ -431,6 +431,7 @@ static void finder_free(void *self)
 static const struct vis_face_method method = {
     .name = "haar",
     .search_seconds = SEARCH_SECONDS,
+    .outline = {-0.41, -0.51, 0.35, 0.57},
     .search = search,
     .face_create = face_create,
     .face_free = face_free,

@@ -395,3 +395,13 @@ const viseme_track *vis_face_tracks_history(const struct vis_face_tracks *t, siz
     *count = (size_t)t->next_id - 1;
     return t->history;
 }
+
+const struct vis_face_method *vis_face_tracks_method(const struct vis_face_tracks *t)
+{
+    return t->finder.method;
+}
+
+int vis_face_tracks_shot(const struct vis_face_tracks *t)
+{
+    return t->shot;
+}

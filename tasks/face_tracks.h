@@ -42,6 +42,10 @@ const struct vis_face_tracked *vis_face_tracks_faces(const struct vis_face_track
                                                      int *count);
 const struct vis_face_tracked *vis_face_tracks_chosen(const struct vis_face_tracks *tracks);
 
+/* How faces are found, and the shot of the last frame: 1, 2 ..., 0 before the first one. */
+const struct vis_face_method *vis_face_tracks_method(const struct vis_face_tracks *tracks);
+int vis_face_tracks_shot(const struct vis_face_tracks *tracks);
+
 /* Every face so far by id. Lives until the next push. */
 const viseme_track *vis_face_tracks_history(const struct vis_face_tracks *tracks, size_t *count);
 
