@@ -77,7 +77,7 @@ static const struct vis_option options[] = {
      FIELD(lm_weight), 1e-6, 100, NULL},
     {0, "grammar", "FILE|NAME",
      "read the most likely sentence of a grammar (docs/grammar.md);\n"
-     "grid comes with viseme",
+     "grid and digits come with viseme",
      VIS_ARG_TEXT, FIELD(grammar), 0, 0, NULL},
     {0, "format", "txt|json|srt|vtt|ctm|trn", "what to print (default txt)", VIS_ARG_CHOICE,
      FIELD(format), 0, 0, vis_read_formats},

@@ -44,9 +44,10 @@ def test_grammar(viseme, weights, faces, tmp_path):
 
 
 def test_grammar_by_name(viseme, weights, faces, tmp_path):
-    """grid comes with the program; another one lies beside the weights."""
-    viseme("read", "-m", weights, faces, "--grammar", "grid").error(
-        3, faces, "none of the grammar's sentences can be read in 12 frames")
+    """grid and digits come with the program; another one lies beside the weights."""
+    for bundled in ("grid", "digits"):
+        viseme("read", "-m", weights, faces, "--grammar", bundled).error(
+            3, faces, "none of the grammar's sentences can be read in 12 frames")
     os.mkdir(tmp_path / "grammars")
     shutil.copy(weights, tmp_path / "w.safetensors")
     (tmp_path / "grammars" / "mine.txt").write_text("$s = q")

@@ -8,9 +8,10 @@ import os
 import re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+BUNDLED = os.path.join(HERE, os.pardir, os.pardir, "grammars")
 GRAMMARS = {
-    "grid": os.path.join(HERE, os.pardir, os.pardir, "grammars", "grid.txt"),
-    "digits": os.path.join(HERE, "digits.txt"),
+    "grid": os.path.join(BUNDLED, "grid.txt"),
+    "digits": os.path.join(BUNDLED, "digits.txt"),
     "words": os.path.join(HERE, "words.txt"),
 }
 SPLITS = ("train", "test")
