@@ -28,7 +28,7 @@ VERSION := $(shell sed -n 's/^.define VISEME_VERSION_[MP][A-Z]* //p' include/vis
 COMMIT  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 pkg = $(shell pkg-config $(1) 2>/dev/null)
-LIB_PKGS := jansson expat zlib
+LIB_PKGS := jansson expat kissfft-float zlib
 IO_PKGS  := libpng jansson
 ifneq ($(FFMPEG),0)
 IO_PKGS += libavformat libavcodec libavutil libswscale libswresample

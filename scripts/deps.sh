@@ -55,6 +55,7 @@ need_build() {
     need pkg-config program pkg-config
     need libjansson-dev pkg jansson
     need libexpat1-dev pkg expat
+    need libkissfft-dev pkg kissfft-float
     need zlib1g-dev pkg zlib
     need libpng-dev pkg libpng
     need opencv-data cascade

@@ -5,7 +5,7 @@ set -eu
 build=$1
 cd "$(dirname "$0")/../.."
 system='libc|libm|libpthread|ld-linux-x86-64|ld-linux-aarch64'
-allowed="^($system|libopenblas|libjansson|libexpat|libz)\.so\.[0-9]+\$"
+allowed="^($system|libopenblas|libjansson|libexpat|libkissfft-float|libz)\.so\.[0-9]+\$"
 
 outside() { grep -Ev "$allowed" || true; }
 [ "$(printf 'libc.so.6\nlibavcodec.so.59\n' | outside)" = libavcodec.so.59 ] || exit 1
