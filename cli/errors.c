@@ -21,6 +21,8 @@ int vis_exit_code(viseme_status status)
         return VIS_EXIT_INPUT;
     case VISEME_ERR_NO_FACE:
         return VIS_EXIT_NO_FACE;
+    case VISEME_ERR_NO_AUDIO:
+        return VIS_EXIT_NO_AUDIO;
     case VISEME_ERR_MODEL:
         return VIS_EXIT_MODEL;
     case VISEME_ERR_LIMIT:
@@ -35,8 +37,8 @@ int vis_exit_code(viseme_status status)
 
 const char *vis_status_name(viseme_status status)
 {
-    static const char *const names[] = {"ok",    "argument", "input",  "no_face", "model",
-                                        "limit", "memory",   "output", "internal"};
+    static const char *const names[] = {"ok",    "argument", "input",  "no_face",  "model",
+                                        "limit", "memory",   "output", "internal", "no_audio"};
     size_t i = (size_t)status;
     return i < sizeof names / sizeof names[0] ? names[i] : "internal";
 }

@@ -72,7 +72,8 @@ typedef enum viseme_status {
     VISEME_ERR_LIMIT = 5,    /**< the input is larger than a documented limit */
     VISEME_ERR_NOMEM = 6,    /**< out of memory */
     VISEME_ERR_OUTPUT = 7,   /**< a result cannot be written */
-    VISEME_ERR_INTERNAL = 8  /**< a defect of viseme; please report it */
+    VISEME_ERR_INTERNAL = 8, /**< a defect of viseme; please report it */
+    VISEME_ERR_NO_AUDIO = 9  /**< no usable sound in the whole input */
 } viseme_status;
 
 /** One sentence about a failure. Owned by the caller; written only when a call fails. */

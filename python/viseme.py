@@ -39,6 +39,7 @@ class Status(enum.IntEnum):
     NOMEM = 6
     OUTPUT = 7
     INTERNAL = 8
+    NO_AUDIO = 9
 
 
 class Error(Exception):
