@@ -462,6 +462,127 @@ VISEME_API int viseme_reader_gap(const viseme_reader *reader, size_t i, viseme_g
 VISEME_API const viseme_session *viseme_reader_session(const viseme_reader *reader);
 VISEME_API void viseme_reader_get_stats(const viseme_reader *reader, viseme_reader_stats *stats);
 
+/* ---- Moving lips ------------------------------------------------------------------------- */
+
+/** The piece of a frame that changed: where the mask is 255 `bgr` replaces the frame, where it is
+ *  0 the frame stays as it is, between them the two are mixed in proportion. */
+typedef struct viseme_patch {
+    int x, y, width, height; /**< in pixels of the frame; within it */
+    const uint8_t *bgr;      /**< [height width 3] */
+    const uint8_t *mask;     /**< [height width] */
+} viseme_patch;
+
+typedef struct viseme_dubber viseme_dubber;
+
+/** How the new mouth is laid into the frame. */
+typedef enum viseme_blend {
+    VISEME_BLEND_FEATHER = 0, /**< the lower face, its edges feathered, its colours matched */
+    VISEME_BLEND_HARD = 1     /**< the whole box with hard edges, as the original Wav2Lip */
+} viseme_blend;
+
+/** What happens while the speech is silent. */
+typedef enum viseme_silence {
+    VISEME_SILENCE_MODEL = 0, /**< the network moves the lips, as it was trained to */
+    VISEME_SILENCE_KEEP = 1   /**< frames stay as they are */
+} viseme_silence;
+
+/** What happens in a frame without the chosen face. */
+typedef enum viseme_dub_no_face {
+    VISEME_DUB_KEEP = 0, /**< the frame stays as it is */
+    VISEME_DUB_HOLD = 1, /**< lips are moved where the face was last */
+    VISEME_DUB_FAIL = 2  /**< the push fails with VISEME_ERR_NO_FACE */
+} viseme_dub_no_face;
+
+/** Options of viseme_dubber_open(). All zero is the default, but for what finds faces. */
+typedef struct viseme_dubber_options {
+    viseme_crop_options crop; /**< what finds faces and which one is meant; its rate,
+                                   landmarks_every, all_faces and on_no_face are not used */
+    const int *box;           /**< [4] y1, y2, x1, x2 in pixels: the face is always there, nothing
+                                   is searched, padded or smoothed; NULL: faces are searched */
+    const int *pads; /**< [4] pixels added to the face's box above, below, left, right; NULL: 0,
+                          10, 0, 0 */
+    int no_smooth;   /**< 1: boxes are used as they are found; 0: the mean of five frames */
+    viseme_blend blend;
+    viseme_silence silence;
+    viseme_dub_no_face on_no_face;
+    int threads; /**< as in viseme_session_options */
+    int batch;   /**< faces that the network makes at a time, 1 to 64; 0: 8. No influence on the
+                      result beyond rounding */
+    const viseme_model *sync_judge; /**< a SyncNet_color ("syncnet_color") that measures how well
+                                         lips and speech agree before and after; NULL: nobody does.
+                                         Must outlive the dubber */
+} viseme_dubber_options;
+
+/** A frame to dub. */
+typedef struct viseme_dub_frame {
+    viseme_image image; /**< must stay as it is until viseme_dubber_next() has given the frame out
+                             or the dubber is closed */
+    double time_s;      /**< of the speech, whose first sample is at 0; must not go back */
+    int64_t source;     /**< -1; or a number of the picture, when pictures come more than once (a
+                             clip that is played in a loop): its face is searched once. From 0,
+                             new ones counted on by one */
+    void *user;         /**< given back with the result */
+} viseme_dub_frame;
+
+/** A frame that is done. */
+typedef struct viseme_dubbed {
+    void *user;
+    int changed;        /**< 1: the patch is to be pasted; 0: the frame stays as it is */
+    viseme_patch patch; /**< lives until the next call on the dubber */
+    int has_face;       /**< the chosen face is in the frame */
+} viseme_dubbed;
+
+/** What a dubber has done so far. */
+typedef struct viseme_dubber_stats {
+    int64_t frames, changed, without_face;
+    int64_t silent;                 /**< left as they were because the speech was silent */
+    double face_seconds;            /**< time spent finding faces */
+    double net_seconds;             /**< in the network */
+    double paste_seconds;           /**< cutting out faces and making patches */
+    double judge_seconds;           /**< in the judge of sync */
+    int64_t judged;                 /**< windows of five frames that were judged */
+    double sync_before, sync_after; /**< mean cosine of the lips' and the speech's embeddings, 0 to
+                                         1, of the frames as they were and as they are dubbed */
+} viseme_dubber_stats;
+
+/** Opens the task behind `viseme dub`: frames and speech in, patches with moved lips out.
+ *  model  a Wav2Lip generator (viseme.arch "wav2lip"); must outlive the dubber.
+ *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (of another network, a damaged
+ *  cascade) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_dubber_open(viseme_dubber **out, const viseme_model *model,
+                                            const viseme_dubber_options *opts, viseme_error *err);
+VISEME_API void viseme_dubber_close(viseme_dubber *dubber);
+
+/** Takes the next piece of the speech: mono, 16000 samples a second, -1 to 1. Frames wait inside
+ *  until 0.3 s of speech after them are here, or its end. Returns VISEME_OK, VISEME_ERR_ARGUMENT
+ *  (after its end) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_dubber_push_speech(viseme_dubber *dubber, const float *samples,
+                                                   size_t count, viseme_error *err);
+/** Says that there is no more speech. A later frame hears the last 0.2 s of it.
+ *  Returns VISEME_OK, VISEME_ERR_INPUT (there was none at all) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_dubber_end_speech(viseme_dubber *dubber, viseme_error *err);
+
+/** Takes the next frame. Take what is done with viseme_dubber_next() after every push and after
+ *  finish, until it returns 0. Results come in the order of the frames and later than these: four
+ *  frames for smoothing, and up to a batch more. At most 128 frames wait for speech: then a push
+ *  is VISEME_ERR_ARGUMENT. Other failures: VISEME_ERR_NO_FACE (VISEME_DUB_FAIL),
+ *  VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_dubber_push(viseme_dubber *dubber, const viseme_dub_frame *frame,
+                                            viseme_error *err);
+/** The next frame that is done: *ready is 1 and `out` filled, or 0. Runs the network when there
+ *  is a batch for it. Returns VISEME_OK or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_dubber_next(viseme_dubber *dubber, viseme_dubbed *out, int *ready,
+                                            viseme_error *err);
+/** Says that there are no more frames. Returns VISEME_OK, VISEME_ERR_NO_FACE when no frame had a
+ *  face, VISEME_ERR_INPUT when there was no frame, VISEME_ERR_ARGUMENT before
+ *  viseme_dubber_end_speech() or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_dubber_finish(viseme_dubber *dubber, viseme_error *err);
+
+/** Gap i without the chosen face, in order, by the times of the frames; of pictures that came
+ *  more than once the first time: 1 and `gap` filled, or 0. */
+VISEME_API int viseme_dubber_gap(const viseme_dubber *dubber, size_t i, viseme_gap *gap);
+VISEME_API void viseme_dubber_get_stats(const viseme_dubber *dubber, viseme_dubber_stats *stats);
+
 #ifdef __cplusplus
 }
 #endif

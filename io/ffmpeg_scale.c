@@ -16,8 +16,7 @@
 #define MAX_ASPECT 4.0 /* what a file states beyond is more likely damage than a lens */
 #define MIN_FIELDS 16  /* rows; a lower frame has nothing to spare */
 
-/* libswscale's number for the matrix of the frame. */
-static int matrix_of(const AVFrame *frame)
+int vis_ffscale_matrix(const AVFrame *frame)
 {
     switch (frame->colorspace) {
     case AVCOL_SPC_BT709:
@@ -40,8 +39,8 @@ static int set_colours(struct SwsContext *sws, const AVFrame *frame)
         return 0; /* a conversion without such details */
     if (frame->color_range != AVCOL_RANGE_UNSPECIFIED)
         from_full = frame->color_range == AVCOL_RANGE_JPEG;
-    return sws_setColorspaceDetails(sws, sws_getCoefficients(matrix_of(frame)), from_full, table,
-                                    to_full, brightness, contrast, saturation);
+    return sws_setColorspaceDetails(sws, sws_getCoefficients(vis_ffscale_matrix(frame)), from_full,
+                                    table, to_full, brightness, contrast, saturation);
 }
 
 double vis_ffscale_aspect(AVRational aspect)

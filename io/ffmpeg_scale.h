@@ -21,6 +21,9 @@ struct vis_ffscale {
  * than 1:4 or more than 4:1. */
 double vis_ffscale_aspect(AVRational aspect);
 
+/* libswscale's number for the matrix of a frame; BT.601 where it states none. */
+int vis_ffscale_matrix(const AVFrame *frame);
+
 /* The size that vis_ffscale_convert() makes of a frame; returns 1 when it uses one field of two. */
 int vis_ffscale_size(const AVFrame *frame, AVRational aspect, int *width, int *height);
 

@@ -260,21 +260,29 @@ static viseme_status advance(struct video *v, viseme_error *err)
 
 /* ---- Pictures ---------------------------------------------------------------------------- */
 
-/* How v->frame lies. What the frame says counts more than what the file says. */
-static int orientation_of(const struct video *v, int *odd)
+/* The display matrix of v->frame: 1, or 0 when there is none. What the frame says counts more than
+ * what the file says. */
+static int matrix_of(const struct video *v, int32_t matrix[9])
 {
     const AVFrameSideData *side = av_frame_get_side_data(v->frame, AV_FRAME_DATA_DISPLAYMATRIX);
     const uint8_t *bytes = side ? side->data : NULL;
     size_t size = side ? side->size : 0;
+
+    if (!bytes)
+        bytes = av_stream_get_side_data(v->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    if (!bytes || size < 9 * sizeof *matrix)
+        return 0;
+    memcpy(matrix, bytes, 9 * sizeof *matrix);
+    return 1;
+}
+
+/* How v->frame lies. */
+static int orientation_of(const struct video *v, int *odd)
+{
     int32_t matrix[9];
 
     *odd = 0;
-    if (!bytes)
-        bytes = av_stream_get_side_data(v->stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
-    if (!bytes || size < sizeof matrix || v->opts.as_stored)
-        return 0;
-    memcpy(matrix, bytes, sizeof matrix);
-    return vis_orient_from_matrix(matrix, odd);
+    return !v->opts.as_stored && matrix_of(v, matrix) ? vis_orient_from_matrix(matrix, odd) : 0;
 }
 
 static AVRational aspect_of(const struct video *v)
@@ -311,9 +319,26 @@ static viseme_status next_frame(void *self, viseme_image *image, double *seconds
     status = vis_ffscale_convert(&v->scale, v->frame, aspect_of(v), image, v->path, err);
     if (status == VISEME_OK && orientation)
         status = turn(v, orientation, image, err);
-    av_frame_unref(v->frame);
     *seconds = v->last;
-    return status;
+    return status; /* the frame stays until the next one, for get_native() */
+}
+
+static void get_native(const void *self, struct vis_native *native)
+{
+    const struct video *v = self;
+    const AVRational aspect = aspect_of(v), tick = v->stream->time_base;
+    const AVRational rate = av_guess_frame_rate(v->input.format, v->stream, NULL);
+    int odd;
+
+    *native = (struct vis_native){.frame = v->frame,
+                                  .orientation = orientation_of(v, &odd),
+                                  .aspect_num = aspect.num,
+                                  .aspect_den = aspect.den,
+                                  .tick_num = tick.num,
+                                  .tick_den = tick.den,
+                                  .rate_num = rate.num,
+                                  .rate_den = rate.den};
+    native->has_matrix = matrix_of(v, native->matrix);
 }
 
 /* What is known of the video once its first frame is decoded. */
@@ -334,7 +359,7 @@ static void describe(struct video *v)
     info->height = orientation & VIS_ORIENT_TRANSPOSE ? width : height;
 }
 
-static const struct vis_frames_ops video_ops = {get_info, next_frame, close_video};
+static const struct vis_frames_ops video_ops = {get_info, next_frame, get_native, close_video};
 
 /* ---- Opening ----------------------------------------------------------------------------- */
 

@@ -111,7 +111,7 @@ static viseme_status next_picture(void *self, viseme_image *image, double *secon
     return VISEME_OK;
 }
 
-static const struct vis_frames_ops pictures_ops = {get_info, next_picture, close_pictures};
+static const struct vis_frames_ops pictures_ops = {get_info, next_picture, NULL, close_pictures};
 
 /* ---- Lists of names ---------------------------------------------------------------------- */
 

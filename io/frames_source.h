@@ -7,9 +7,24 @@
 /* The longest side of a viseme_image. */
 #define VIS_FRAMES_MAX_SIDE 16384
 
+struct AVFrame;
+
+/* A picture as its decoder made it, before it was turned, scaled and converted. */
+struct vis_native {
+    const struct AVFrame *frame; /* lives until the next picture */
+    int orientation;             /* what makes it upright, see io/orient.h */
+    int has_matrix;              /* 1: `matrix` is what the frame or the file states */
+    int32_t matrix[9];           /* as vis_orient_from_matrix() takes it */
+    int aspect_num, aspect_den;  /* of its pixels, as the file states; 0: unknown */
+    int tick_num, tick_den;      /* seconds of which its file counts the times */
+    int rate_num, rate_den;      /* nominal frames a second; 0: unknown */
+};
+
 struct vis_frames_ops {
     void (*get_info)(const void *self, struct vis_frames_info *info);
     viseme_status (*next)(void *self, viseme_image *image, double *seconds, viseme_error *err);
+    /* The picture that next() gave out last; NULL as a function: there is only the BGR picture. */
+    void (*native)(const void *self, struct vis_native *native);
     void (*close)(void *self);
 };
 
