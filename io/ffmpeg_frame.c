@@ -37,8 +37,17 @@ static viseme_status copy_image(struct vis_video_frame *f, const viseme_image *i
 }
 
 /* A frame around the BGR picture, for want of a decoder's. */
-static viseme_status wrap_image(struct vis_video_frame *f, viseme_error *err)
+static viseme_status wrap_image(struct vis_video_frame *f, const struct vis_frames *frames,
+                                viseme_error *err)
 {
+    struct vis_frames_info info;
+
+    if (f->native.rate_num < 1 || f->native.tick_num < 1) { /* pictures, at a rate of their own */
+        frames->ops->get_info(frames->self, &info);
+        const AVRational rate = av_d2q(info.frame_rate, 1000000);
+        f->native.rate_num = f->native.tick_den = rate.num;
+        f->native.rate_den = f->native.tick_num = rate.den;
+    }
     f->frame = av_frame_alloc();
     if (f->frame)
         f->frame->buf[0] = av_buffer_ref(f->bgr);
@@ -73,7 +82,7 @@ viseme_status vis_video_frame_take(struct vis_video_frame **out, const struct vi
         f->frame = av_frame_clone(f->native.frame);
         status = f->frame ? VISEME_OK : vis_fail_nomem(err, sizeof *f->frame);
     } else {
-        status = wrap_image(f, err);
+        status = wrap_image(f, frames, err);
     }
     f->native.frame = NULL;
     if (status != VISEME_OK)

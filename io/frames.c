@@ -15,6 +15,7 @@
 #define MAX_FPS     1000.0
 
 static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+static const unsigned char jpeg_signature[3] = {0xFF, 0xD8, 0xFF};
 
 #if !VIS_FFMPEG
 viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
@@ -27,26 +28,39 @@ viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
                     "folder of .png files, or build with FFmpeg",
                     path);
 }
+
+viseme_status vis_frames_open_jpeg(struct vis_frames *frames, const char *path,
+                                   const struct vis_frames_options *opts, viseme_error *err)
+{
+    (void)frames;
+    (void)opts;
+    return vis_fail(err, VISEME_ERR_INPUT,
+                    "%s: this build of viseme reads no JPEG pictures; convert it to PNG, or build "
+                    "with FFmpeg",
+                    path);
+}
 #endif
 
 /* What a file is follows from its first bytes, never from its name. */
 static viseme_status open_file(struct vis_frames *frames, const char *path,
                                const struct vis_frames_options *opts, viseme_error *err)
 {
-    unsigned char head[sizeof png_signature];
+    unsigned char head[sizeof png_signature] = {0};
     uint64_t size;
-    int fd, is_png;
+    int fd, is_png, is_jpeg;
     viseme_status status = vis_file_open(&fd, &size, path, err);
 
     if (status != VISEME_OK)
         return status;
     is_png = pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head &&
              memcmp(head, png_signature, sizeof head) == 0;
+    is_jpeg = memcmp(head, jpeg_signature, sizeof jpeg_signature) == 0;
     close(fd);
     if (size == 0)
         return vis_fail(err, VISEME_ERR_INPUT, "%s: is empty", path);
-    return is_png ? vis_frames_open_picture(frames, path, opts, err)
-                  : vis_frames_open_video(frames, path, opts, err);
+    return is_png    ? vis_frames_open_picture(frames, path, opts, err)
+           : is_jpeg ? vis_frames_open_jpeg(frames, path, opts, err)
+                     : vis_frames_open_video(frames, path, opts, err);
 }
 
 viseme_status vis_frames_open(struct vis_frames **out, const char *path,

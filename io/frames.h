@@ -1,5 +1,5 @@
-/* Frames of a video file, of a folder or a glob of PNG pictures: one stream of pictures with
- * presentation times, whatever they came from. */
+/* Frames of a video file, of a picture, of a folder or a glob of PNG pictures: one stream of
+ * pictures with presentation times, whatever they came from. */
 #ifndef VIS_IO_FRAMES_H
 #define VIS_IO_FRAMES_H
 
@@ -32,7 +32,8 @@ struct vis_frames_info {
 
 struct vis_frames;
 
-/* Opens `path`: a regular file (a video, or one PNG picture: its content decides, not its name), a
+/* Opens `path`: a regular file (a video, or one PNG or JPEG picture: its content decides, not its
+ * name), a
  * directory of .png files, or, when nothing of that name exists, a glob pattern that names .png
  * files. Pictures come in natural order of their names, hidden ones left out, and need not be of
  * one size. A path is never taken for a URL, a playlist or a device. opts may be NULL.

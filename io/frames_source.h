@@ -11,7 +11,7 @@ struct AVFrame;
 
 /* A picture as its decoder made it, before it was turned, scaled and converted. */
 struct vis_native {
-    const struct AVFrame *frame; /* lives until the next picture */
+    const struct AVFrame *frame; /* lives until the next picture; NULL: there is only the BGR one */
     int orientation;             /* what makes it upright, see io/orient.h */
     int has_matrix;              /* 1: `matrix` is what the frame or the file states */
     int32_t matrix[9];           /* as vis_orient_from_matrix() takes it */
@@ -45,6 +45,9 @@ viseme_status vis_frames_open_picture(struct vis_frames *frames, const char *pat
 viseme_status vis_frames_open_folder(struct vis_frames *frames, const char *path,
                                      const struct vis_frames_options *opts, viseme_error *err);
 viseme_status vis_frames_open_glob(struct vis_frames *frames, const char *pattern,
+                                   const struct vis_frames_options *opts, viseme_error *err);
+/* One JPEG picture, through the FFmpeg libraries; the orientation it states (EXIF) is applied. */
+viseme_status vis_frames_open_jpeg(struct vis_frames *frames, const char *path,
                                    const struct vis_frames_options *opts, viseme_error *err);
 /* A video file, through the FFmpeg libraries. */
 viseme_status vis_frames_open_video(struct vis_frames *frames, const char *path,
