@@ -1,0 +1,11 @@
+/* The part of io/remux.h that needs FFmpeg. Internal to io. */
+#ifndef VIS_IO_REMUX_COPY_H
+#define VIS_IO_REMUX_COPY_H
+
+#include "io/remux.h"
+
+/* vis_remux_shift() with its arguments checked. */
+viseme_status vis_remux_copy(const char *in, const char *out, double delay_s,
+                             struct vis_remux_done *done, viseme_error *err);
+
+#endif
