@@ -24,7 +24,7 @@ static const char allowed_kinds[] =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg,mxf,gxf,nut,"
     "ivf,obu,av1,h261,h263,h264,hevc,m4v,vc1,cavsvideo,dirac,dv,gif,rm,wtv,"
     "yuv4mpegpipe";
-/* Sound alone, so that it can be told from rubbish; there is no picture to be had from these. */
+/* Sound alone. */
 static const char sound_kinds[] = "wav,mp3,flac,aac,ac3,eac3,aiff,au,amr,w64,caf,ape,wv,dts,tta";
 /* Lists of other files. */
 static const char playlist_kinds[] = "hls,dash,concat,webm_dash_manifest,imf,sdp";
@@ -136,9 +136,10 @@ static const char *guess_mistake(const struct vis_ffinput *in)
         text++;
     if (starts_with(text, "<!doctype html") || starts_with(text, "<html") ||
         starts_with(text, "<head") || starts_with(text, "<body") || starts_with(text, "<!--"))
-        return "is a web page, not a video; the download went wrong, fetch the file itself again";
+        return "is a web page, not a media file; the download went wrong, fetch the file itself "
+               "again";
     if (starts_with(text, "#EXTM3U") || starts_with(text, "ffconcat") || starts_with(text, "<MPD"))
-        return "is a list of files, not a video; give the video file itself";
+        return "is a list of files; give the media file itself";
     return NULL;
 }
 
@@ -147,8 +148,9 @@ static int is_kind(const AVInputFormat *kind, const char *list)
     return av_match_list(kind->name, list, ',') > 0;
 }
 
-/* The demuxer for the content of the file. The name plays no part. */
-static viseme_status find_kind(struct vis_ffinput *in, const AVInputFormat **kind,
+/* The demuxer for the content of the file. The name plays no part. sound: files without pictures
+ * will do. */
+static viseme_status find_kind(struct vis_ffinput *in, const AVInputFormat **kind, int sound,
                                viseme_error *err)
 {
     const char *mistake;
@@ -161,25 +163,26 @@ static viseme_status find_kind(struct vis_ffinput *in, const AVInputFormat **kin
                         strerror(in->error));
     if (score == AVERROR(ENOMEM))
         return vis_fail_nomem(err, PROBE_BYTES);
-    if (score >= 0 && *kind && is_kind(*kind, allowed_kinds))
+    if (score >= 0 && *kind &&
+        (is_kind(*kind, allowed_kinds) || (sound && is_kind(*kind, sound_kinds))))
         return VISEME_OK;
     mistake = guess_mistake(in);
     if (mistake)
         return vis_fail(err, VISEME_ERR_INPUT, "%s: %s", in->path, mistake);
     if (score < 0 || !*kind || score <= AVPROBE_SCORE_RETRY)
-        return vis_fail(err, VISEME_ERR_INPUT,
-                        "%s: is not a video of a known kind, or it is damaged", in->path);
+        return vis_fail(err, VISEME_ERR_INPUT, "%s: is not a %s of a known kind, or it is damaged",
+                        in->path, sound ? "video or sound" : "video");
     if (is_kind(*kind, sound_kinds))
         return vis_fail(err, VISEME_ERR_INPUT,
                         "%s: holds sound (%s) but no pictures; give the video file", in->path,
                         (*kind)->name);
     if (is_kind(*kind, playlist_kinds))
         return vis_fail(err, VISEME_ERR_INPUT,
-                        "%s: is a list of files (%s), not a video; give the video file itself",
-                        in->path, (*kind)->name);
+                        "%s: is a list of files (%s); give the media file itself", in->path,
+                        (*kind)->name);
     if (strstr((*kind)->name, "_pipe")) /* as FFmpeg calls its readers of single pictures */
-        return vis_fail(err, VISEME_ERR_INPUT,
-                        "%s: is a picture, not a video; pictures are read as PNG only", in->path);
+        return vis_fail(err, VISEME_ERR_INPUT, "%s: is a picture, not a %s", in->path,
+                        sound ? "video or sound" : "video; pictures are read as PNG only");
     return vis_fail(err, VISEME_ERR_INPUT,
                     "%s: is a file of the kind '%s', which viseme does not read; convert it to "
                     "MP4 or Matroska",
@@ -248,7 +251,8 @@ static viseme_status fail_container(const struct vis_ffinput *in, const char *ki
                     vis_fflog_error()[0] ? vis_fflog_error() : text);
 }
 
-viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_error *err)
+static viseme_status open_media(struct vis_ffinput *in, const char *path, int sound,
+                                viseme_error *err)
 {
     const AVInputFormat *kind;
     uint8_t *buffer;
@@ -268,7 +272,7 @@ viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_
         status = vis_fail_nomem(err, BUFFER_BYTES);
         goto fail;
     }
-    status = find_kind(in, &kind, err);
+    status = find_kind(in, &kind, sound, err);
     if (status != VISEME_OK)
         goto fail;
     in->format = avformat_alloc_context();
@@ -281,7 +285,8 @@ viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_
     in->format->probesize = PROBE_BYTES;
     in->format->max_streams = VIS_FRAMES_MAX_STREAMS + 1; /* one more, to be told from as many */
     in->format->protocol_whitelist = av_strdup("file");
-    in->format->format_whitelist = av_strdup(allowed_kinds);
+    in->format->format_whitelist =
+        av_strdup(is_kind(kind, allowed_kinds) ? allowed_kinds : sound_kinds);
     result = avformat_open_input(&in->format, "", kind, NULL); /* frees the context if it fails */
     if (result < 0) {
         status = fail_container(in, kind->long_name, result, err);
@@ -302,6 +307,46 @@ viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_
 fail:
     vis_ffinput_close(in);
     return status;
+}
+
+viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_error *err)
+{
+    return open_media(in, path, 0, err);
+}
+
+viseme_status vis_ffinput_open_sound(struct vis_ffinput *in, const char *path, viseme_error *err)
+{
+    return open_media(in, path, 1, err);
+}
+
+AVStream *vis_ffinput_best(const struct vis_ffinput *in, enum AVMediaType type)
+{
+    AVStream *found = NULL;
+    int64_t best = -1;
+
+    for (unsigned i = 0; i < in->format->nb_streams; i++) {
+        AVStream *stream = in->format->streams[i];
+        const AVCodecParameters *par = stream->codecpar;
+        int64_t score = type == AVMEDIA_TYPE_AUDIO ? par->ch_layout.nb_channels
+                                                   : (int64_t)par->width * par->height;
+        if (par->codec_type != type || stream->disposition & AV_DISPOSITION_ATTACHED_PIC)
+            continue;
+        if (stream->disposition & AV_DISPOSITION_DEFAULT)
+            score += INT64_C(1) << 40;
+        if (score > best) {
+            best = score;
+            found = stream;
+        }
+    }
+    return found;
+}
+
+void vis_ffinput_only(const struct vis_ffinput *in, AVStream *stream)
+{
+    for (unsigned i = 0; i < in->format->nb_streams; i++)
+        in->format->streams[i]->discard = AVDISCARD_ALL;
+    if (stream)
+        stream->discard = AVDISCARD_DEFAULT;
 }
 
 void vis_ffinput_close(struct vis_ffinput *in)

@@ -22,7 +22,15 @@ struct vis_ffinput {
  * Returns VISEME_OK, VISEME_ERR_INPUT, VISEME_ERR_LIMIT (streams, pixels, duration) or
  * VISEME_ERR_NOMEM. */
 viseme_status vis_ffinput_open(struct vis_ffinput *in, const char *path, viseme_error *err);
+/* The same; files that are known to hold no pictures (WAV, MP3 ...) are opened, too. */
+viseme_status vis_ffinput_open_sound(struct vis_ffinput *in, const char *path, viseme_error *err);
 void vis_ffinput_close(struct vis_ffinput *in);
+
+/* The stream of that type that the file states as default, else the one with the most pixels or
+ * channels; never a cover picture. NULL: there is none. */
+AVStream *vis_ffinput_best(const struct vis_ffinput *in, enum AVMediaType type);
+/* No packet of any other stream is read from now on. */
+void vis_ffinput_only(const struct vis_ffinput *in, AVStream *stream);
 
 /* FFmpeg reports its troubles to a log of the whole process. From the first call on viseme keeps
  * them off the terminal and remembers, per thread, the first error since the call. The text lives

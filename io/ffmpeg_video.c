@@ -82,36 +82,19 @@ static void get_info(const void *self, struct vis_frames_info *info)
 
 /* ---- Choosing a stream ------------------------------------------------------------------- */
 
-/* The default video stream, else the one with the most pixels; never a cover picture. All others
- * are not read at all. */
+/* All streams but the best are not read at all. */
 static viseme_status choose_stream(struct video *v, viseme_error *err)
 {
-    AVFormatContext *format = v->input.format;
-    int64_t best = -1;
+    const AVFormatContext *format = v->input.format;
     int sound = 0, cover = 0;
 
-    for (unsigned i = 0; i < format->nb_streams; i++) {
-        AVStream *st = format->streams[i];
-        int64_t score = (int64_t)st->codecpar->width * st->codecpar->height;
-        st->discard = AVDISCARD_ALL;
-        if (st->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
-            sound = 1;
-        if (st->codecpar->codec_type != AVMEDIA_TYPE_VIDEO)
-            continue;
-        if (st->disposition & AV_DISPOSITION_ATTACHED_PIC) {
-            cover = 1;
-            continue;
-        }
-        if (st->disposition & AV_DISPOSITION_DEFAULT)
-            score += INT64_C(1) << 40;
-        if (score > best) {
-            best = score;
-            v->stream = st;
-        }
-    }
-    if (v->stream) {
-        v->stream->discard = AVDISCARD_DEFAULT;
+    v->stream = vis_ffinput_best(&v->input, AVMEDIA_TYPE_VIDEO);
+    vis_ffinput_only(&v->input, v->stream);
+    if (v->stream)
         return VISEME_OK;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        sound |= format->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+        cover |= format->streams[i]->disposition & AV_DISPOSITION_ATTACHED_PIC;
     }
     if (sound || cover)
         return vis_fail(err, VISEME_ERR_INPUT,
