@@ -1,0 +1,109 @@
+"""Videos -> what the lip-sync networks are trained on, kept in a folder.
+
+For each clip NAME.npy (uint8 [T STORED STORED 3] BGR, pictures around the face, larger than a crop
+by MARGIN so that crops can move), NAME.mel.npy (float32 [40 4T+2], mel power) and NAME.json. A
+folder that was interrupted goes on where it was.
+"""
+import concurrent.futures
+import glob
+import json
+import os
+import sys
+
+import numpy as np
+
+from reference.logmel import mel_power
+from train.alignments import read_folder
+from train.clips import MEDIA, base_name, person
+from train.face_crops import CropError, cut, decode, find_boxes, part_of, squares
+from train.progress import Progress
+
+RATE = 25
+SAMPLES = 640      # a frame
+STORED = 160
+MARGIN = 1.25      # crops of 160 / 1.25 = 128 pixels
+LOUD = 12.0        # dB under the loudest 10 % of a clip's frames
+
+
+def spoken(words, power):
+    """Frames [first, last) in which is spoken: from the words if they are known, else where the
+    sound is loud."""
+    if words:
+        return int(words[0][0] * RATE), int(np.ceil(words[-1][1] * RATE))
+    total = 10 * np.log10(power[:, 1:-1].sum(0).reshape(-1, 4).sum(1) + 1e-6)
+    loud = np.flatnonzero(total > np.quantile(total, 0.9) - LOUD)
+    return int(loud[0]), int(loud[-1]) + 1
+
+
+def prepare(job):
+    """Writes one clip unless it is there. job: (program, path, words or None, base without the
+    ending). Returns None or why the clip is left out."""
+    program, path, words, base = job
+    if os.path.exists(base + ".json"):
+        return None
+    try:
+        times, boxes = find_boxes(program, path)
+        frames, samples = decode(path)
+        if abs(len(frames) - len(times)) > 1:
+            return f"{path}: not 25 frames a second"
+        pictures = np.stack([cut(frame, (x, y, half * MARGIN), STORED)
+                             for frame, (x, y, half) in zip(frames, squares(boxes))])
+        count = len(pictures)
+        power = mel_power(part_of(samples, times[0], SAMPLES * count + 240))
+        first, last = spoken(words and [(a - times[0], b - times[0], w) for a, b, w in words],
+                             power)
+        np.save(base + ".npy", pictures)
+        np.save(base + ".mel.npy", power.astype(np.float32))
+        with open(base + ".part", "w", encoding="utf-8") as out:
+            json.dump({"frames": count, "speech": [max(0, first), min(count, last)],
+                       "speech_from": "words" if words else "sound", "person": person(path)},
+                      out)
+        os.replace(base + ".part", base + ".json")  # last: the clip is whole
+        return None
+    except (CropError, OSError, ValueError) as error:
+        return str(error)
+
+
+def prepare_folders(program, folders, work, jobs=1, limit=None):
+    """Prepares the videos of `folders` (at most `limit` of each). Returns the names of the clips
+    that are there."""
+    os.makedirs(work, exist_ok=True)
+    todo = []
+    for folder in folders:
+        paths = sorted(p for end in MEDIA for p in glob.glob(os.path.join(folder, "*" + end)))
+        paths = paths[:limit]
+        names = [os.path.splitext(os.path.basename(p))[0] for p in paths]
+        words = read_folder(folder, names)
+        todo += [(program, p, words.get(n), os.path.join(work, base_name(p)))
+                 for p, n in zip(paths, names)]
+    progress = Progress("clips", len(todo))
+    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+        for problem in pool.map(prepare, todo):
+            progress.step()
+            if problem:
+                print(f"left out: {problem}", file=sys.stderr)
+    return [os.path.basename(job[3]) for job in todo if os.path.exists(job[3] + ".json")]
+
+
+class Clip:
+    """One prepared clip; pictures stay on the disk until they are used."""
+
+    def __init__(self, work, name):
+        base = os.path.join(work, name)
+        with open(base + ".json", encoding="utf-8") as file:
+            facts = json.load(file)
+        self.name, self.frames = name, facts["frames"]
+        self.first, self.last = facts["speech"]
+        self.speech_from, self.person = facts["speech_from"], facts["person"]
+        self.power = np.load(base + ".mel.npy")
+        self.pictures_path = base + ".npy"
+
+    def pictures(self, start, count):
+        """uint8 [count STORED STORED 3]."""
+        return np.array(np.load(self.pictures_path, mmap_mode="r")[start:start + count])
+
+
+def load_clips(work, prefixes=None):
+    """All clips of a work folder, in order of their names; with `prefixes` those that start so."""
+    names = sorted(os.path.basename(p)[:-5] for p in glob.glob(os.path.join(work, "*.json")))
+    return [Clip(work, n) for n in names if prefixes is None or n.startswith(tuple(prefixes))]
