@@ -75,8 +75,8 @@ static viseme_status prepare(struct provider *p, enum vis_cpu cpu, const float *
         .tap_offset = no_offset,
         .a_floats = (size_t)n * (size_t)n,
     };
-    return vis_gemm_pack(&p->weights, &p->kernels, VISEME_GEMM_NATIVE, b, NULL, NULL, k_index, n, n,
-                         err);
+    return vis_gemm_pack(&p->weights, &p->kernels, VISEME_GEMM_NATIVE, b, NULL, NULL, n, k_index, n,
+                         n, err);
 }
 
 static void multiply(struct provider *p, int index, const float *a, const float *b, int n,

@@ -13,7 +13,8 @@ struct conv_state {
     struct vis_conv conv;
     struct vis_conv_tensors tensors;
     const struct vis_gemm_weights *packed;
-    ptrdiff_t tap_offset[]; /* [kt kh] */
+    int taps, kc; /* K = taps * kc: a tap is a row of the kernel, or a point of it on parts */
+    ptrdiff_t tap_offset[]; /* [taps] */
 };
 
 /* What packing needs; see pack(). */
@@ -73,36 +74,60 @@ static void fill_index(int32_t *index, const struct vis_conv_tensors *t)
                         t->channels_last ? at : ((ch * t->k[0] + kt) * t->k[1] + y) * t->k[2] + x;
 }
 
+viseme_status vis_conv_floats(struct vis_conv_floats *f, const struct vis_conv_tensors *t,
+                              viseme_error *err)
+{
+    const struct vis_weights_tensor *const slopes[2] = {t->slope, NULL};
+    size_t out = (size_t)t->out;
+    int biased = t->bias[0] || t->norm.gamma;
+    *f = (struct vis_conv_floats){.weight = t->channels_last ? stacked_channels_last(t)
+                                                             : stacked(t->weight)};
+    if (biased)
+        f->bias = t->bias[0] ? stacked(t->bias) : calloc(out, sizeof *f->bias);
+    if (t->prelu)
+        f->slope = t->slope ? stacked(slopes) : malloc(out * sizeof *f->slope);
+    if (!f->weight || (biased && !f->bias) || (t->prelu && !f->slope)) {
+        vis_conv_floats_free(f);
+        return vis_fail_nomem(err, out * (size_t)kernel_size(t) * sizeof *f->weight);
+    }
+    for (size_t i = 0; t->prelu && !t->slope && i < out; i++)
+        f->slope[i] = t->leak;
+    return VISEME_OK;
+}
+
+void vis_conv_floats_free(struct vis_conv_floats *f)
+{
+    free(f->weight);
+    free(f->bias);
+    free(f->slope);
+    *f = (struct vis_conv_floats){0};
+}
+
 static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error *err)
 {
     const struct pack_context *c = context;
     const struct vis_conv_tensors *t = c->tensors;
     struct vis_gemm_weights *packed = data;
+    struct vis_conv_floats f;
     int k = kernel_size(t);
-    viseme_status status = VISEME_OK;
+    viseme_status status = vis_conv_floats(&f, t, err);
+    if (status != VISEME_OK)
+        return status;
     int32_t *index = malloc((size_t)k * sizeof *index);
-    float *weight = t->channels_last ? stacked_channels_last(t) : stacked(t->weight);
-    float *bias = t->bias[0]      ? stacked(t->bias)
-                  : t->norm.gamma ? calloc((size_t)t->out, sizeof *bias)
-                                  : NULL;
-    const struct vis_weights_tensor *const slopes[2] = {t->slope, NULL};
-    float *slope = t->slope ? stacked(slopes) : NULL;
-    if (!index || !weight || ((t->bias[0] || t->norm.gamma) && !bias) || (t->slope && !slope)) {
-        status = vis_fail_nomem(err, (size_t)t->out * (size_t)k * sizeof *weight);
+    if (!index) {
+        status = vis_fail_nomem(err, (size_t)k * sizeof *index);
         goto done;
     }
     fill_index(index, t);
-    status = vis_norm_fold(&t->norm, weight, bias, t->out, k, err);
+    status = vis_norm_fold(&t->norm, f.weight, f.bias, 1, t->out, k, err);
     if (status != VISEME_OK)
         goto done;
-    status = vis_gemm_pack(packed, vis_model_kernels(c->model), vis_model_gemm(c->model), weight,
-                           bias, slope, index, k, t->out, err);
+    status = vis_gemm_pack(packed, vis_model_kernels(c->model), vis_model_gemm(c->model), f.weight,
+                           f.bias, f.slope, k, index, k, t->out, err);
     *bytes = packed->bytes;
 done:
     free(index);
-    free(weight);
-    free(bias);
-    free(slope);
+    vis_conv_floats_free(&f);
     return status;
 }
 
@@ -126,6 +151,14 @@ viseme_status vis_conv_pack(const struct vis_graph *g, const struct vis_conv_ten
     return status;
 }
 
+void vis_conv_taps(ptrdiff_t *offset, const struct vis_value *x, const int k[3], int taps)
+{
+    int along_w = taps / (k[0] * k[1]);
+    for (int tap = 0; tap < taps; tap++)
+        offset[tap] = tap / (k[1] * along_w) * x->stride[VIS_T] +
+                      tap / along_w % k[1] * x->stride[VIS_H] + tap % along_w * x->stride[VIS_W];
+}
+
 static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int threads,
                              viseme_error *err)
 {
@@ -137,9 +170,11 @@ static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int thr
     viseme_status status = vis_conv_pack(g, &s->tensors, &s->packed, err);
     if (status != VISEME_OK)
         return status;
-    for (int t = 0; t < s->conv.k[0]; t++)
-        for (int h = 0; h < s->conv.k[1]; h++)
-            s->tap_offset[t * s->conv.k[1] + h] = t * x->stride[VIS_T] + h * x->stride[VIS_H];
+    s->kc = s->tensors.channels;
+    if (x->stride[VIS_W] == x->dim[VIS_C])
+        s->kc *= s->conv.k[2];
+    s->taps = kernel_size(&s->tensors) / s->kc;
+    vis_conv_taps(s->tap_offset, x, s->conv.k, s->taps);
     double rows = (double)y->dim[VIS_N] * y->dim[VIS_T] * y->dim[VIS_H] * y->dim[VIS_W];
     if (rows > INT_MAX)
         return vis_fail(err, VISEME_ERR_LIMIT,
@@ -154,6 +189,15 @@ static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int thr
     return VISEME_OK;
 }
 
+void vis_conv_residual(struct vis_gemm_job *job, const struct vis_run *run, vis_val residual)
+{
+    const struct vis_value *r = vis_graph_value(run->graph, residual);
+    job->residual = vis_run_data(run, residual);
+    job->residual_n = r->dim[VIS_C];
+    for (int i = 0; i < VIS_GEMM_AXES; i++)
+        job->residual_step[i] = r->stride[i];
+}
+
 static void run(const struct vis_node *node, const struct vis_run *run)
 {
     const struct conv_state *s = node->state;
@@ -163,8 +207,8 @@ static void run(const struct vis_node *node, const struct vis_run *run)
         .weights = s->packed,
         .a = vis_run_data(run, node->in[0]),
         .c = vis_run_data(run, node->out),
-        .taps = s->conv.k[0] * s->conv.k[1],
-        .kc = s->conv.k[2] * s->tensors.channels,
+        .taps = s->taps,
+        .kc = s->kc,
         .tap_offset = s->tap_offset,
         .a_floats = x->floats,
         .act = s->conv.act,
@@ -176,17 +220,12 @@ static void run(const struct vis_node *node, const struct vis_run *run)
         if (i != VIS_N)
             job.a -= s->conv.pad[i - 1] * x->stride[i];
     }
-    if (s->conv.residual) {
-        const struct vis_value *r = vis_graph_value(run->graph, s->conv.residual);
-        job.residual = vis_run_data(run, s->conv.residual);
-        job.residual_n = r->dim[VIS_C];
-        for (int i = 0; i < 4; i++)
-            job.residual_step[i] = r->stride[i];
-    }
+    if (s->conv.residual)
+        vis_conv_residual(&job, run, s->conv.residual);
     vis_gemm_run(run->kernels, &job, run->threads, run->scratch);
 }
 
-static const struct vis_op conv_op = {"conv", prepare, run};
+static const struct vis_op conv_op = {.kind = "conv", .prepare = prepare, .run = run, .parts = 1};
 
 void vis_conv_find(struct vis_graph *g, struct vis_conv_tensors *t,
                    const struct vis_conv_weights *weights, const struct vis_conv *conv)
@@ -195,17 +234,20 @@ void vis_conv_find(struct vis_graph *g, struct vis_conv_tensors *t,
     int out = t->out / parts, last = weights->channels_last;
     int first[5] = {out, t->channels, t->k[0], t->k[1], t->k[2]};
     int keras[5] = {t->k[0], t->k[1], t->k[2], t->channels, out};
+    int transposed[5] = {t->channels, out, t->k[0], t->k[1], t->k[2]};
+    const int *shape = last ? keras : weights->channels_first ? transposed : first;
     int flat[2] = {last ? kernel_size(t) : out, last ? out : kernel_size(t)};
     for (int i = 0; i < parts; i++) {
-        t->weight[i] = weights->flat
-                           ? vis_graph_weight(g, weights->weight[i], flat, 2)
-                           : vis_graph_weight(g, weights->weight[i], last ? keras : first, 5);
+        t->weight[i] = weights->flat ? vis_graph_weight(g, weights->weight[i], flat, 2)
+                                     : vis_graph_weight(g, weights->weight[i], shape, 5);
         if (weights->bias[i])
             t->bias[i] = vis_graph_weight(g, weights->bias[i], &out, 1);
     }
     t->channels_last = last;
     vis_norm_find(g, &t->norm, &weights->norm, t->out);
-    if (conv->act == VIS_ACT_PRELU)
+    t->prelu = conv->act == VIS_ACT_PRELU;
+    t->leak = conv->leak;
+    if (t->prelu && conv->slope)
         t->slope = vis_graph_weight(g, conv->slope, &t->out, 1);
 }
 
@@ -247,7 +289,7 @@ vis_val vis_conv_named(struct vis_graph *g, vis_val x, const char *name,
                                        .out = conv.out};
     vis_conv_find(g, &tensors, weights, &conv);
     struct conv_state *s;
-    size_t taps = (size_t)(conv.k[0] * conv.k[1]);
+    size_t taps = (size_t)(conv.k[0] * conv.k[1] * conv.k[2]);
     vis_val y = vis_graph_add(g, &conv_op, name, x, conv.residual, dim,
                               sizeof *s + taps * sizeof *s->tap_offset, (void **)&s);
     if (s) {

@@ -11,6 +11,7 @@ struct vis_conv_weights {
     struct vis_norm norm;  /* of all output channels, behind the bias */
     int flat;              /* weights are [out C*kt*kh*kw], not [out C kt kh kw] */
     int channels_last;     /* weights are [kt kh kw C out], or flat [kt*kh*kw*C out], as in Keras */
+    int channels_first;    /* weights are [C out kt kh kw], as PyTorch's transposed ones */
 };
 
 /* A convolution whose weights go by other names than "<name>.weight"; see struct vis_conv. */
@@ -24,7 +25,9 @@ struct vis_conv vis_conv_whole_map(const struct vis_graph *g, vis_val x, int out
 struct vis_conv_tensors {
     int k[3], channels, out;
     const struct vis_weights_tensor *weight[2], *bias[2]; /* [1]: stacked below [0], or NULL */
-    const struct vis_weights_tensor *slope;               /* NULL: no PReLU */
+    int prelu;                                            /* 1: with `slope`, NULL: with `leak` */
+    const struct vis_weights_tensor *slope;
+    float leak;
     struct vis_norm_tensors norm;
     int channels_last; /* see struct vis_conv_weights */
 };
@@ -32,9 +35,28 @@ struct vis_conv_tensors {
 /* Finds them: k, channels and out are given. Errors stick to the graph. */
 void vis_conv_find(struct vis_graph *g, struct vis_conv_tensors *t,
                    const struct vis_conv_weights *weights, const struct vis_conv *conv);
+
+/* The same as float32, the layout of weights [out C kt kh kw] unless they were found as
+ * channels_first. bias and slope [out] are NULL where there is none; with a norm there is a bias.
+ */
+struct vis_conv_floats {
+    float *weight, *bias, *slope;
+};
+/* Free with vis_conv_floats_free(). Errors: VISEME_ERR_NOMEM. */
+viseme_status vis_conv_floats(struct vis_conv_floats *f, const struct vis_conv_tensors *t,
+                              viseme_error *err);
+void vis_conv_floats_free(struct vis_conv_floats *f);
+
 /* Packs them for the model's kernels, once for all sessions. K runs over kt, kh, kw, C. */
 viseme_status vis_conv_pack(const struct vis_graph *g, const struct vis_conv_tensors *t,
                             const struct vis_gemm_weights **packed, viseme_error *err);
+
+/* Offsets in x of the points of a kernel k: of each row if taps is kt * kh (points of a row lie
+ * side by side), of each point if it is kt * kh * kw. */
+void vis_conv_taps(ptrdiff_t *offset, const struct vis_value *x, const int k[3], int taps);
+
+/* Sets the residual of a job whose outputs are all of a node's. */
+void vis_conv_residual(struct vis_gemm_job *job, const struct vis_run *run, vis_val residual);
 
 /* Fills in the fields that were left 0, asks for the halo that x needs and finds the size of the
  * output. Returns 0 after an error of the graph. */

@@ -127,7 +127,8 @@ static void run(const struct vis_node *node, const struct vis_run *run)
     vis_threads_run(run->threads, dim[VIS_N] * dim[VIS_T] * dim[VIS_H], row_task, &r);
 }
 
-static const struct vis_op depthwise_op = {"depthwise", prepare, run};
+static const struct vis_op depthwise_op = {
+    .kind = "depthwise", .prepare = prepare, .run = run, .parts = 1};
 
 vis_val vis_depthwise(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv)
 {

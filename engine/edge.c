@@ -35,11 +35,12 @@ static void copy_row(const struct edge_run *r, float *inside, float *dense)
 {
     const struct vis_value *v = r->value;
     const int w = v->dim[VIS_W], c = v->dim[VIS_C];
-    if (r->stride[VIS_C] == 1 && (r->stride[VIS_W] == c || w == 1)) {
+    const ptrdiff_t pixel = v->stride[VIS_W];
+    if (r->stride[VIS_C] == 1 && ((r->stride[VIS_W] == c && pixel == c) || w == 1)) {
         copy(r, inside, 1, dense, 1, w * c);
         return;
     }
-    if (r->reading && c == 3 && r->stride[VIS_W] == 1) {
+    if (r->reading && c == 3 && r->stride[VIS_W] == 1 && pixel == c) {
         r->kernels->interleave3_f32(inside, dense, r->stride[VIS_C], (size_t)w);
         return;
     }
@@ -121,6 +122,12 @@ static void halo_task(void *context, int task, int thread)
 void vis_edge_zero_halo(const struct vis_run *run, vis_val x)
 {
     const struct vis_value *v = vis_graph_value(run->graph, x);
+    if (v->whole) {
+        const struct vis_value *whole = vis_graph_value(run->graph, v->whole);
+        if (v->first_node != whole->first_node)
+            return;
+        v = whole;
+    }
     if (!v->halo[VIS_T] && !v->halo[VIS_H] && !v->halo[VIS_W])
         return;
     struct halo_run r = {v, run->arena + v->offset};

@@ -12,7 +12,7 @@ int vis_edge_shape(const struct vis_graph *g, const struct vis_port *port, int64
 void vis_edge_read(const struct vis_run *run, const struct vis_port *port, const float *data);
 void vis_edge_write(const struct vis_run *run, const struct vis_port *port, float *data);
 
-/* Zeroes the halo of a value. */
+/* Zeroes the halo of a value; of a concatenation once, with its first part. */
 void vis_edge_zero_halo(const struct vis_run *run, vis_val v);
 
 #endif

@@ -17,7 +17,7 @@ static float *padded_copy(const float *src, int n, int padded)
 
 viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
                             viseme_gemm provider, const float *src, const float *bias,
-                            const float *slope, const int32_t *k_index, int k, int n,
+                            const float *slope, int n_stride, const int32_t *k_index, int k, int n,
                             viseme_error *err)
 {
     const struct vis_gemm *g = &kernels->gemm_f32;
@@ -35,12 +35,12 @@ viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kerne
     }
     if (provider == VISEME_GEMM_NATIVE)
         for (int n0 = 0; n0 < n; n0 += nr)
-            g->pack(out->b + (size_t)n0 * (size_t)k, src, k, k_index, k, n0, n);
+            g->pack(out->b + (size_t)n0 * (size_t)k, src, n_stride, k_index, k, n0, n);
     else
         for (int j = 0; j < n; j++)
             for (int i = 0; i < k; i++)
                 out->b[(size_t)j * (size_t)k + (size_t)i] =
-                    src[(size_t)j * (size_t)k + (size_t)k_index[i]];
+                    src[(size_t)j * (size_t)n_stride + (size_t)k_index[i]];
     return VISEME_OK;
 }
 

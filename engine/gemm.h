@@ -17,12 +17,11 @@ struct vis_gemm_weights {
     size_t bytes;
 };
 
-/* Packs src[n * k + k_index[i]] as element (i, n) of B; bias and
- * slope [n] or NULL.
+/* Packs src[n * n_stride + k_index[i]] as element (i, n) of B; bias and slope [n] or NULL.
  * Free with vis_gemm_weights_free(). Errors: VISEME_ERR_NOMEM. */
 viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
                             viseme_gemm provider, const float *src, const float *bias,
-                            const float *slope, const int32_t *k_index, int k, int n,
+                            const float *slope, int n_stride, const int32_t *k_index, int k, int n,
                             viseme_error *err);
 void vis_gemm_weights_free(struct vis_gemm_weights *weights);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/concat.h"
 #include "engine/gemm.h"
 #include "engine/model.h"
 
@@ -39,7 +40,7 @@ static int grow(struct vis_graph *g, void **array, int count, int *room, size_t 
     return 1;
 }
 
-static vis_val add_value(struct vis_graph *g, const int dim[VIS_AXES])
+vis_val vis_graph_add_value(struct vis_graph *g, const int dim[VIS_AXES])
 {
     struct vis_value value = {.first_node = g->node_count, .last_node = g->node_count};
     for (int i = 0; i < VIS_AXES; i++) {
@@ -65,7 +66,7 @@ vis_val vis_graph_add(struct vis_graph *g, const struct vis_op *op, const char *
     if (g->status != VISEME_OK ||
         !grow(g, (void **)&g->nodes, g->node_count, &g->node_room, sizeof *g->nodes))
         return 0;
-    vis_val out = add_value(g, dim);
+    vis_val out = vis_graph_add_value(g, dim);
     if (!out)
         return 0;
     struct vis_node node = {.op = op,
@@ -159,6 +160,23 @@ int vis_config_int(struct vis_graph *g, const char *key, int fallback, int low, 
     return (int)json_integer_value(value);
 }
 
+void vis_config_ints(struct vis_graph *g, const char *key, int *values, int count, int low,
+                     int high)
+{
+    const json_t *list = json_object_get(vis_model_config(g->model), key);
+    int good = json_is_array(list) && json_array_size(list) == (size_t)count;
+    for (int i = 0; good && i < count; i++) {
+        const json_t *item = json_array_get(list, (size_t)i);
+        json_int_t n = json_integer_value(item);
+        good = json_is_integer(item) && n >= low && n <= high;
+        values[i] = good ? (int)n : values[i];
+    }
+    if (list && !good)
+        vis_graph_fail(g, VISEME_ERR_MODEL,
+                       "%s: viseme.config \"%s\" is not a list of %d whole numbers from %d to %d",
+                       vis_weights_name(vis_model_weights(g->model)), key, count, low, high);
+}
+
 static int axis_of(char letter)
 {
     return (int)(strchr("NTHWC", letter) - "NTHWC");
@@ -233,7 +251,7 @@ vis_val vis_input(struct vis_graph *g, const char *name, const char *axes,
     }
     if (g->status != VISEME_OK)
         return 0;
-    vis_val value = add_value(g, dim);
+    vis_val value = vis_graph_add_value(g, dim);
     add_port(g, g->inputs, &g->input_count, name, axes, value);
     return value;
 }
@@ -306,12 +324,17 @@ viseme_status vis_graph_build(struct vis_graph *g, const viseme_model *model,
     if (!g->used)
         vis_graph_fail(g, VISEME_ERR_NOMEM, "out of memory while building the network");
     else
-        add_value(g, (const int[VIS_AXES]){1, 1, 1, 1, 1}); /* value 0: none */
+        vis_graph_add_value(g, (const int[VIS_AXES]){1, 1, 1, 1, 1}); /* value 0: none */
     vis_model_net(model)->build(g);
     check_no_stranger(g);
     check_all_used(g);
+    if (g->status == VISEME_OK)
+        vis_concat_join(g);
     for (int i = 1; i < g->value_count && g->status == VISEME_OK; i++)
-        lay_out(g, &g->values[i]);
+        if (!g->values[i].whole)
+            lay_out(g, &g->values[i]);
+    if (g->status == VISEME_OK)
+        vis_concat_lay_out(g);
     for (int i = 0; i < g->node_count && g->status == VISEME_OK; i++) {
         const struct vis_op *op = g->nodes[i].op;
         if (op->prepare && op->prepare(g, &g->nodes[i], threads, &local) != VISEME_OK)

@@ -25,6 +25,8 @@ struct vis_value {
     size_t floats;              /* halo included */
     size_t offset;              /* of the first float (halo included) in the arena */
     size_t origin;              /* of element [0 0 0 0 0] from there */
+    vis_val whole;              /* 0, or this is part of a concatenation: it has no memory */
+    int channel;                /* of its own but lies there, from this channel on */
     int first_node, last_node;  /* lifetime, in node indices */
 };
 
@@ -48,6 +50,7 @@ struct vis_op {
     viseme_status (*prepare)(struct vis_graph *g, struct vis_node *node, int threads,
                              viseme_error *err);
     void (*run)(const struct vis_node *node, const struct vis_run *run);
+    int parts; /* 1: it works on parts of concatenations, whose stride[VIS_W] is above dim[VIS_C] */
 };
 
 enum { VIS_NODE_INPUTS = 2 };
@@ -106,8 +109,10 @@ struct vis_conv {
     int out;
     int k[3], stride[3], pad[3]; /* T H W */
     int pad_end[3];              /* zeros at the end besides `pad` */
+    int output_pad[3];           /* of vis_conv_transposed() only */
     enum vis_act act;
-    const char *slope; /* of VIS_ACT_PRELU: the name of a tensor [out] */
+    const char *slope; /* of VIS_ACT_PRELU: the name of a tensor [out] ... */
+    float leak;        /* ... or, without one, the slope of all channels (leaky ReLU) */
     int no_bias;
     const char *norm; /* batch norm behind the bias: "<norm>.weight", ".bias", ".running_mean",
                          ".running_var"; folded into the packed weights. NULL: none */
@@ -116,6 +121,13 @@ struct vis_conv {
                          counts as if it had zeros behind them */
 };
 vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
+
+/* Transposed convolution, as torch.nn.ConvTranspose1d to 3d:
+ *   [N T H W C] -> [N T' H' W' out], T' = (T - 1) stride - 2 pad + k + output_pad
+ * with k >= stride and k > pad. Weights "<name>.weight" [C out kt kh kw], "<name>.bias" [out]; of
+ * the fields all but pad_end count. The multiplications by zeros that a stride or a single input
+ * position would bring are left out. */
+vis_val vis_conv_transposed(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
 
 /* Depthwise convolution: every channel by a kernel of its own; out = C, of the other fields k,
  * stride, pad and pad_end count. Weights "<name>.weight" [C 1 kt kh kw] and "<name>.bias" [C]. */
@@ -140,6 +152,14 @@ vis_val vis_maxpool(struct vis_graph *g, vis_val x, struct vis_pool pool);
  *   [N T Ha Wa Ca], [N T Hb Wb Cb] -> [N T 1 (Ha Wa Ca + Hb Wb Cb) / c c] */
 vis_val vis_rows(struct vis_graph *g, vis_val a, vis_val b, int c);
 
+/* Concatenation along C:
+ *   [N T H W Ca], [N T H W Cb] -> [N T H W Ca+Cb]
+ * No node and no copy: the nodes that make a and b write into the channels of the whole, and
+ * whoever reads a or b alone reads there too. A value can be part of one concatenation, and not
+ * every operation works on parts (struct vis_op). Inputs that lead to parts of different sizes are
+ * an error of the caller. */
+vis_val vis_concat(struct vis_graph *g, vis_val a, vis_val b);
+
 /* Elementwise, same shape. */
 vis_val vis_sigmoid(struct vis_graph *g, vis_val x);
 vis_val vis_divide(struct vis_graph *g, vis_val x, float divisor);
@@ -151,15 +171,27 @@ vis_val vis_bigru(struct vis_graph *g, vis_val x, const char *name, int units);
 /* Softmax over C. */
 vis_val vis_softmax(struct vis_graph *g, vis_val x);
 
+/* x / max(|x|, 1e-12), |x| being the Euclidean length of the C channels of a position, as
+ * torch.nn.functional.normalize(). */
+vis_val vis_l2_normalize(struct vis_graph *g, vis_val x);
+
+/* Rows first .. first + count - 1 of every frame: [N T H W C] -> [N T count W C]. */
+vis_val vis_crop_rows(struct vis_graph *g, vis_val x, int first, int count);
+
 /* An integer of the file's viseme.config; `fallback` when it has none. Outside low .. high it is
  * an error of the graph. */
 int vis_config_int(struct vis_graph *g, const char *key, int fallback, int low, int high);
+/* Likewise a list of `count` integers: `values` holds what counts when the file has none. */
+void vis_config_ints(struct vis_graph *g, const char *key, int *values, int count, int low,
+                     int high);
 
 /* ---- what operations call -------------------------------------------------------------------- */
 
 /* Fails the graph unless it has failed before. */
 void vis_graph_fail(struct vis_graph *g, viseme_status status, const char *format, ...)
     VIS_PRINTF(3, 4);
+/* Adds a value; 0 after an error. */
+vis_val vis_graph_add_value(struct vis_graph *g, const int dim[VIS_AXES]);
 /* Adds a node with one new value of the given shape, its state a zeroed block of `state_bytes`
  * (NULL and 0 after an error). `name` is copied. */
 vis_val vis_graph_add(struct vis_graph *g, const struct vis_op *op, const char *name, vis_val in0,

@@ -127,7 +127,7 @@ static void run(const struct vis_node *node, const struct vis_run *run)
     vis_threads_run(run->threads, 2 * r.y->dim[VIS_N], direction_task, &r);
 }
 
-static const struct vis_op gru_op = {"gru", prepare, run};
+static const struct vis_op gru_op = {.kind = "gru", .prepare = prepare, .run = run};
 
 vis_val vis_bigru_named(struct vis_graph *g, vis_val x, const char *name,
                         const struct vis_gru_weights *weights, int units)

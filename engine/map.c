@@ -67,8 +67,8 @@ static void run_divide(const struct vis_node *node, const struct vis_run *run)
     run_rows(&(struct map_run){node, run, divide_row});
 }
 
-static const struct vis_op sigmoid_op = {"sigmoid", prepare, run_sigmoid};
-static const struct vis_op divide_op = {"divide", prepare, run_divide};
+static const struct vis_op sigmoid_op = {.kind = "sigmoid", .prepare = prepare, .run = run_sigmoid};
+static const struct vis_op divide_op = {.kind = "divide", .prepare = prepare, .run = run_divide};
 
 static vis_val add_map(struct vis_graph *g, vis_val x, const struct vis_op *op, float divisor)
 {

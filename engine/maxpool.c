@@ -89,7 +89,8 @@ static void run(const struct vis_node *node, const struct vis_run *run)
                     &r);
 }
 
-static const struct vis_op pool_op = {"maxpool", prepare, run};
+static const struct vis_op pool_op = {
+    .kind = "maxpool", .prepare = prepare, .run = run, .parts = 1};
 
 vis_val vis_maxpool(struct vis_graph *g, vis_val x, struct vis_pool pool)
 {

@@ -30,7 +30,7 @@ void vis_norm_find(struct vis_graph *g, struct vis_norm_tensors *tensors,
 }
 
 viseme_status vis_norm_fold(const struct vis_norm_tensors *norm, float *weight, float *bias,
-                            int out, int k, viseme_error *err)
+                            int outer, int out, int k, viseme_error *err)
 {
     if (!norm->gamma)
         return VISEME_OK;
@@ -53,9 +53,11 @@ viseme_status vis_norm_fold(const struct vis_norm_tensors *norm, float *weight, 
             break;
         }
         double scale = gamma / sqrt(variance + norm->eps);
-        float *row = weight + o * (size_t)k;
-        for (int i = 0; i < k; i++)
-            row[i] = (float)((double)row[i] * scale);
+        for (size_t group = 0; group < (size_t)outer; group++) {
+            float *row = weight + (group * n + o) * (size_t)k;
+            for (int i = 0; i < k; i++)
+                row[i] = (float)((double)row[i] * scale);
+        }
         bias[o] = (float)(((double)bias[o] - mean) * scale + beta);
     }
     free(part);

@@ -53,7 +53,8 @@ viseme_status vis_plan(struct vis_graph *g, int share, viseme_error *err)
     }
     for (int i = 1; i < g->value_count; i++) {
         struct vis_value *v = &g->values[i];
-        blocks[count++] = (struct block){v->floats, 0, v->first_node, v->last_node, &v->offset};
+        if (!v->whole)
+            blocks[count++] = (struct block){v->floats, 0, v->first_node, v->last_node, &v->offset};
     }
     for (int i = 0; i < g->node_count; i++)
         if (g->nodes[i].scratch_floats)
@@ -76,6 +77,9 @@ viseme_status vis_plan(struct vis_graph *g, int share, viseme_error *err)
         }
         placed[at] = b;
     }
+    for (int i = 1; i < g->value_count; i++)
+        if (g->values[i].whole)
+            g->values[i].offset = g->values[g->values[i].whole].offset;
     free(blocks);
     free(placed);
     return VISEME_OK;

@@ -43,7 +43,7 @@ static void run(const struct vis_node *node, const struct vis_run *run)
     vis_threads_run(run->threads, dim[VIS_N] * dim[VIS_T], frame_task, &r);
 }
 
-static const struct vis_op rows_op = {"rows", prepare, run};
+static const struct vis_op rows_op = {.kind = "rows", .prepare = prepare, .run = run};
 
 vis_val vis_rows(struct vis_graph *g, vis_val a, vis_val b, int c)
 {

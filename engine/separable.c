@@ -126,7 +126,8 @@ static void run(const struct vis_node *node, const struct vis_run *run)
     vis_threads_run(run->threads, dim[VIS_N] * dim[VIS_T] * s->blocks, block_task, &r);
 }
 
-static const struct vis_op separable_op = {"separable", prepare, run};
+static const struct vis_op separable_op = {
+    .kind = "separable", .prepare = prepare, .run = run, .parts = 1};
 
 vis_val vis_separable(struct vis_graph *g, vis_val x, const char *depthwise, const char *pointwise,
                       struct vis_conv conv)
@@ -134,8 +135,10 @@ vis_val vis_separable(struct vis_graph *g, vis_val x, const char *depthwise, con
     struct vis_conv point = {.out = conv.out,
                              .act = conv.act,
                              .slope = conv.slope,
+                             .leak = conv.leak,
                              .no_bias = conv.no_bias,
                              .residual = conv.residual};
+    conv.act = VIS_ACT_NONE;                          /* that of the pointwise part */
     if (vis_model_gemm(g->model) == VISEME_GEMM_BLAS) /* which wants one large product */
         return vis_conv(g, vis_depthwise(g, x, depthwise, conv), pointwise, point);
     int dim[VIS_AXES];

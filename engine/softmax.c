@@ -45,7 +45,8 @@ static void run(const struct vis_node *node, const struct vis_run *run)
     vis_threads_run(run->threads, r.x->dim[VIS_N] * r.x->dim[VIS_T], frame_task, &r);
 }
 
-static const struct vis_op softmax_op = {"softmax", prepare, run};
+static const struct vis_op softmax_op = {
+    .kind = "softmax", .prepare = prepare, .run = run, .parts = 1};
 
 vis_val vis_softmax(struct vis_graph *g, vis_val x)
 {

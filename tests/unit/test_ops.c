@@ -12,16 +12,11 @@
 
 #include "engine/model.h"
 #include "engine/session.h"
+#include "tests/support/plain.h"
 #include "tests/support/weights_file.h"
 
 enum { BATCH = 2, FRAMES = 3, HEIGHT = 11, WIDTH = 14, CHANNELS = 3 };
 enum { A = 20, C = 37, D = 70, ROW = 10 };
-
-/* A dense tensor [N T H W C] of the plain loops. */
-struct dense {
-    int dim[5];
-    double *data;
-};
 
 static const struct vis_conv conv_a = {.out = A,
                                        .k = {1, 3, 5},
@@ -105,120 +100,37 @@ static struct weights_file *make_weights(struct parameters *p)
 
 /* ---- the plain loops ------------------------------------------------------------------------- */
 
-static size_t count_of(const struct dense *d)
+static struct plain plain_halves(const struct plain *x) /* 2 x 2 maximum */
 {
-    size_t n = 1;
-    for (int i = 0; i < 5; i++)
-        n *= (size_t)d->dim[i];
-    return n;
-}
-
-static struct dense dense_new(int n, int t, int h, int w, int c)
-{
-    struct dense d = {{n, t, h, w, c}, NULL};
-    d.data = calloc(count_of(&d), sizeof *d.data);
-    assert_non_null(d.data);
-    return d;
-}
-
-/* Zero outside. */
-static double read(const struct dense *d, int n, const int at[3], int c)
-{
-    for (int i = 0; i < 3; i++)
-        if (at[i] < 0 || at[i] >= d->dim[1 + i])
-            return 0;
-    return d->data[(((size_t)(n * d->dim[1] + at[0]) * (size_t)d->dim[2] + (size_t)at[1]) *
-                        (size_t)d->dim[3] +
-                    (size_t)at[2]) *
-                       (size_t)d->dim[4] +
-                   (size_t)c];
-}
-
-/* Position p of the output, in the order of memory, as indices. */
-static void locate(const struct dense *y, size_t p, int *n, int at[3], int *c)
-{
-    *c = (int)(p % (size_t)y->dim[4]);
-    p /= (size_t)y->dim[4];
-    for (int i = 2; i >= 0; i--) {
-        at[i] = (int)(p % (size_t)y->dim[1 + i]);
-        p /= (size_t)y->dim[1 + i];
-    }
-    *n = (int)p;
-}
-
-/* deep: every channel by itself, weights [C kt kh kw]; otherwise [out C kt kh kw]. */
-static struct dense plain_conv(const struct dense *x, const struct vis_conv *v, int deep,
-                               const float *weight, const float *bias)
-{
-    int out[3], k[3], stride[3];
-    for (int i = 0; i < 3; i++) {
-        k[i] = v->k[i] ? v->k[i] : 1;
-        stride[i] = v->stride[i] ? v->stride[i] : 1;
-        out[i] = (x->dim[1 + i] + 2 * v->pad[i] + v->pad_end[i] - k[i]) / stride[i] + 1;
-    }
-    struct dense y = dense_new(x->dim[0], out[0], out[1], out[2], deep ? x->dim[4] : v->out);
-    const int taps = k[0] * k[1] * k[2], channels = deep ? 1 : x->dim[4];
-    for (size_t p = 0; p < count_of(&y); p++) {
-        int n, at[3], o;
-        locate(&y, p, &n, at, &o);
-        double sum = bias ? (double)bias[o] : 0;
-        for (int c = 0; c < channels; c++)
-            for (int tap = 0; tap < taps; tap++) {
-                const int in[3] = {at[0] * stride[0] - v->pad[0] + tap / k[2] / k[1],
-                                   at[1] * stride[1] - v->pad[1] + tap / k[2] % k[1],
-                                   at[2] * stride[2] - v->pad[2] + tap % k[2]};
-                sum +=
-                    (double)weight[(o * channels + c) * taps + tap] * read(x, n, in, deep ? o : c);
-            }
-        y.data[p] = sum;
-    }
-    return y;
-}
-
-/* y = act(y + residual), the residual with as many channels as it has. */
-static void plain_end(struct dense *y, const struct dense *residual, enum vis_act act,
-                      const float *slope)
-{
-    for (size_t p = 0; p < count_of(y); p++) {
+    struct plain y = plain_new(x->dim[0], x->dim[1], x->dim[2] / 2, x->dim[3] / 2, x->dim[4]);
+    for (size_t p = 0; p < plain_count(&y); p++) {
         int n, at[3], c;
-        locate(y, p, &n, at, &c);
-        if (residual && c < residual->dim[4])
-            y->data[p] += read(residual, n, at, c);
-        if (y->data[p] < 0 && act != VIS_ACT_NONE)
-            y->data[p] *= act == VIS_ACT_PRELU ? (double)slope[c] : 0;
-    }
-}
-
-static struct dense plain_halves(const struct dense *x) /* 2 x 2 maximum */
-{
-    struct dense y = dense_new(x->dim[0], x->dim[1], x->dim[2] / 2, x->dim[3] / 2, x->dim[4]);
-    for (size_t p = 0; p < count_of(&y); p++) {
-        int n, at[3], c;
-        locate(&y, p, &n, at, &c);
+        plain_locate(&y, p, &n, at, &c);
         double best = -INFINITY;
         for (int i = 0; i < 4; i++)
-            best = fmax(best, read(x, n, (int[]){at[0], 2 * at[1] + i / 2, 2 * at[2] + i % 2}, c));
+            best =
+                fmax(best, plain_at(x, n, (int[]){at[0], 2 * at[1] + i / 2, 2 * at[2] + i % 2}, c));
         y.data[p] = best;
     }
     return y;
 }
 
 struct expected {
-    struct dense b, c, d;
+    struct plain b, c, d;
 };
 
-static struct expected plain(const struct parameters *p, const struct dense *x)
+static struct expected compute(const struct parameters *p, const struct plain *x)
 {
     const struct vis_conv point = {.out = C}, last = {.out = D};
     struct expected e;
-    struct dense a = plain_conv(x, &conv_a, 0, p->a, p->a_bias);
+    struct plain a = plain_conv(x, &conv_a, 0, p->a, p->a_bias);
     plain_end(&a, NULL, VIS_ACT_PRELU, p->a_slope);
     e.b = plain_conv(&a, &conv_b, 1, p->b, p->b_bias);
-    struct dense deep = plain_conv(&e.b, &conv_c, 1, p->c_deep, p->c_deep_bias);
+    struct plain deep = plain_conv(&e.b, &conv_c, 1, p->c_deep, p->c_deep_bias);
     e.c = plain_conv(&deep, &point, 0, p->c, p->c_bias);
     plain_end(&e.c, &e.b, VIS_ACT_PRELU, p->c_slope);
-    struct dense down = plain_conv(&e.c, &conv_d, 1, p->d_deep, p->d_deep_bias);
-    struct dense halves = plain_halves(&e.c);
+    struct plain down = plain_conv(&e.c, &conv_d, 1, p->d_deep, p->d_deep_bias);
+    struct plain halves = plain_halves(&e.c);
     e.d = plain_conv(&down, &last, 0, p->d, NULL);
     plain_end(&e.d, &halves, VIS_ACT_RELU, NULL);
     free(a.data);
@@ -252,7 +164,7 @@ static void expect_near(const viseme_session *s, const char *name, const double 
 
 static void expect_rows(const viseme_session *s, const struct expected *e)
 {
-    size_t rows, both, n = count_of(&e->d), n_b = count_of(&e->b), frames = BATCH * FRAMES;
+    size_t rows, both, n = plain_count(&e->d), n_b = plain_count(&e->b), frames = BATCH * FRAMES;
     viseme_tensor got = output(s, "rows", &rows);
     assert_int_equal(got.rank, 4);
     assert_int_equal(got.shape[3], ROW);
@@ -296,11 +208,11 @@ static void check_model(viseme_model *model, const struct expected *e, const flo
 {
     static const char *const names[] = {"b", "c", "d", "rows", "both", "sigmoid", "third"};
     viseme_session *one = open_and_run(model, 1, 0, data);
-    size_t n = count_of(&e->d);
+    size_t n = plain_count(&e->d);
     double *want = malloc(n * sizeof *want);
     assert_non_null(want);
-    expect_near(one, "b", e->b.data, count_of(&e->b));
-    expect_near(one, "c", e->c.data, count_of(&e->c));
+    expect_near(one, "b", e->b.data, plain_count(&e->b));
+    expect_near(one, "c", e->c.data, plain_count(&e->c));
     expect_near(one, "d", e->d.data, n);
     expect_rows(one, e);
     for (size_t i = 0; i < n; i++)
@@ -328,13 +240,13 @@ static void matches_plain_loops(void **state)
     struct parameters p;
     struct weights_file *f = make_weights(&p);
     const char *path = weights_file_write(f);
-    struct dense x = dense_new(BATCH, FRAMES, HEIGHT, WIDTH, CHANNELS);
-    float *data = malloc(count_of(&x) * sizeof *data);
+    struct plain x = plain_new(BATCH, FRAMES, HEIGHT, WIDTH, CHANNELS);
+    float *data = malloc(plain_count(&x) * sizeof *data);
     uint32_t seed = 5;
     assert_non_null(data);
-    for (size_t i = 0; i < count_of(&x); i++)
+    for (size_t i = 0; i < plain_count(&x); i++)
         x.data[i] = (double)(data[i] = test_random(&seed));
-    struct expected e = plain(&p, &x);
+    struct expected e = compute(&p, &x);
     for (int cpu = VISEME_CPU_C; cpu <= (int)viseme_cpu_best(); cpu++)
         for (int gemm = 0; gemm <= vis_gemm_has_blas(); gemm++) {
             viseme_model_options opts = {(viseme_cpu)cpu, (viseme_gemm)gemm};
