@@ -54,10 +54,10 @@ X86 := $(filter x86_64-%,$(shell $(CC) -dumpmachine))
 LIB_SRC := $(sort $(wildcard $(foreach d,base kernels kernels/c $(if $(X86),kernels/x86) engine \
         nets signal tasks,$(d)/*.c)))
 IO_SRC  := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),io/ffmpeg%.c) \
-        $(if $(filter 0,$(CAIRO)),io/plot_cairo.c),$(wildcard io/*.c)))
+        $(if $(filter 0,$(CAIRO)),io/%_cairo.c),$(wildcard io/*.c)))
 # <cairo.h> lies in a folder of its own.
-$(BUILD)/obj/io/plot_cairo.o: CPPFLAGS += $(call pkg,--cflags-only-I cairo)
-CLI_SRC := $(sort $(wildcard cli/*.c))
+$(BUILD)/obj/io/%_cairo.o: CPPFLAGS += $(call pkg,--cflags-only-I cairo)
+CLI_SRC := $(sort $(filter-out $(if $(filter 0,$(FFMPEG)),cli/dub_run.c),$(wildcard cli/*.c)))
 FMA_SRC := bench/fma_peak.c $(if $(X86),bench/fma_peak_avx2.c bench/fma_peak_avx512.c)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -134,6 +134,7 @@ to = $(DESTDIR)$(PREFIX)
 put = install -m 644
 install-files:
 	install -d $(addprefix $(to)/,bin include share/viseme/python share/viseme/grammars \
+	    share/viseme/avatars \
 	    share/man/man1 share/bash-completion/completions share/zsh/site-functions \
 	    share/doc/viseme/examples) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 755 $(BUILD)/viseme $(to)/bin/viseme
@@ -151,6 +152,7 @@ install-files:
 	    $(put) "$$f" $(to)/share/viseme/ || exit 1; done
 	for f in $(sort $(wildcard grammars/*.txt)); do \
 	    $(put) "$$f" $(to)/share/viseme/grammars/ || exit 1; done
+	$(put) $(sort $(wildcard assets/avatars/*)) $(to)/share/viseme/avatars/
 	$(put) python/viseme.py $(to)/share/viseme/python/viseme.py
 	$(put) $(sort $(wildcard examples/*)) $(to)/share/doc/viseme/examples/
 	$(put) LICENSE $(to)/share/doc/viseme/LICENSE
