@@ -4,8 +4,10 @@
 
 #include "engine/model.h"
 
-static const struct vis_net *const nets[] = {&vis_net_lipnet, &vis_net_lipnet_keras,
-                                             &vis_net_blazeface, &vis_net_facemesh};
+static const struct vis_net *const nets[] = {
+    &vis_net_lipnet,  &vis_net_lipnet_keras, &vis_net_blazeface,     &vis_net_facemesh,
+    &vis_net_wav2lip, &vis_net_wav2lip_disc, &vis_net_syncnet_color,
+};
 
 const struct vis_net *vis_net_find(const char *name)
 {

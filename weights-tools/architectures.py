@@ -11,6 +11,7 @@ An Architecture has
     by_order    True: the original loads its weights by order, not by name
 """
 import face_networks
+import wav2lip_networks
 from errors import EXIT_USAGE, Refusal, listed, shown
 
 MAX_CLASSES = 65536
@@ -144,6 +145,17 @@ ARCHITECTURES = {
     "blazeface": Architecture(face_networks.BLAZEFACE_CONFIG, nothing_more,
                               face_networks.blazeface_check, face_networks.blazeface_parameters,
                               None),
+    "wav2lip": Architecture(wav2lip_networks.GENERATOR_CONFIG,
+                            wav2lip_networks.generator_from_shapes,
+                            wav2lip_networks.generator_check,
+                            wav2lip_networks.generator_parameters, None),
+    "wav2lip_disc": Architecture(wav2lip_networks.DISC_CONFIG, wav2lip_networks.disc_from_shapes,
+                                 wav2lip_networks.disc_check, wav2lip_networks.disc_parameters,
+                                 None),
+    "syncnet_color": Architecture(wav2lip_networks.EXPERT_CONFIG,
+                                  wav2lip_networks.expert_from_shapes,
+                                  wav2lip_networks.expert_check,
+                                  wav2lip_networks.expert_parameters, None),
     "facemesh": Architecture(face_networks.FACEMESH_CONFIG, nothing_more,
                              face_networks.facemesh_check, face_networks.facemesh_parameters,
                              None),
@@ -177,12 +189,11 @@ def named_by_order(tensors, arch=None):
 
 
 def recognise(names):
-    """The architecture that has most of its names among `names`."""
-    def share(arch):
-        own = ARCHITECTURES[arch].parameters(ARCHITECTURES[arch].config)
-        return len(own.keys() & names) / len(own)
-    best = max(ARCHITECTURES, key=share)
-    if share(best) < 0.5:
+    """The architecture that has most of its names among `names`, and few that it has not."""
+    def own(arch):
+        return ARCHITECTURES[arch].parameters(ARCHITECTURES[arch].config).keys()
+    best = max(ARCHITECTURES, key=lambda arch: len(own(arch) & names) / len(own(arch) | names))
+    if len(own(best) & names) < 0.5 * len(own(best)):
         raise Refusal(f"has {len(names)} tensors that fit no known network "
                       f"({', '.join(sorted(ARCHITECTURES))}); the first are "
                       f"{listed(sorted(names))}")

@@ -25,7 +25,14 @@ from tensors import StoredTensor
 INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
           "lipnet_keras": {"x": ((1, 75, 100, 50, 3), 0.0, 1.0)},
           "blazeface": {"x": ((2, 3, 128, 128), 0.0, 1.0)},
-          "facemesh": {"x": ((6, 3, 192, 192), 0.0, 1.0)}}
+          "facemesh": {"x": ((6, 3, 192, 192), 0.0, 1.0)},
+          "wav2lip": {"mel": ((2, 1, 80, 16), -4.0, 4.0), "face": ((2, 6, 96, 96), 0.0, 1.0)},
+          "wav2lip_disc": {"face": ((1, 3, 5, 96, 96), 0.0, 1.0)},
+          "syncnet_color": {"audio": ((2, 1, 80, 16), -4.0, 4.0),
+                            "face": ((2, 15, 48, 96), 0.0, 1.0)}}
+
+# Where the seeds of a network's inputs start with another name.
+SEEDS = {"syncnet_color": "wav2lip_syncnet"}
 
 GOLDENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests", "goldens")
 
@@ -40,7 +47,7 @@ def weights(arch):
 
 def network_input(arch, name):
     shape, low, high = INPUTS[arch][name]
-    return seeded.seeded_input(f"{arch}/{name}", shape, low, high)
+    return seeded.seeded_input(f"{SEEDS.get(arch, arch)}/{name}", shape, low, high)
 
 
 def write_weights(arch, path, dtype):
