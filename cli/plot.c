@@ -6,7 +6,7 @@
 
 #include "cli/json_line.h"
 
-enum { FRAME_HEIGHT = 92, CROP_HEIGHT = 48 };
+enum { FRAME_HEIGHT = 160, CROP_HEIGHT = 68 };
 
 viseme_status vis_plotting_start(struct vis_plotting *p, const char *path, viseme_error *err)
 {
@@ -19,6 +19,32 @@ void vis_plotting_frame(struct vis_plotting *p, const viseme_image *frame, doubl
 {
     if (p->path && p->status == VISEME_OK)
         p->status = vis_strip_add(&p->frames, frame, time_s, 0, NULL);
+    p->frame_width = frame->width;
+    p->frame_height = frame->height;
+}
+
+/* Keeps where the face is, as long as frames are drawn. */
+static viseme_status add_face(struct vis_plotting *p, const viseme_crop *crop)
+{
+    double width = p->frame_width, height = p->frame_height;
+    if (crop->held || crop->time_s - p->frames.start_s > VIS_PLOT_SECONDS)
+        return VISEME_OK;
+    if (p->face_count == p->face_room) {
+        size_t room = p->face_room ? 2 * p->face_room : 128;
+        struct vis_plot_face *more = realloc(p->faces, room * sizeof *more);
+        if (!more)
+            return VISEME_ERR_NOMEM;
+        p->faces = more;
+        p->face_room = room;
+    }
+    p->faces[p->face_count++] = (struct vis_plot_face){.time_s = crop->time_s,
+                                                       .x = crop->face.x / width,
+                                                       .y = crop->face.y / height,
+                                                       .width = crop->face.width / width,
+                                                       .height = crop->face.height / height,
+                                                       .mouth_x = crop->face.mouth_x / width,
+                                                       .mouth_y = crop->face.mouth_y / height};
+    return VISEME_OK;
 }
 
 void vis_plotting_crop(struct vis_plotting *p, const viseme_crop *crop)
@@ -27,6 +53,8 @@ void vis_plotting_crop(struct vis_plotting *p, const viseme_crop *crop)
                                 VISEME_BGR24};
     if (p->path && p->status == VISEME_OK)
         p->status = vis_strip_add(&p->crops, &image, crop->time_s, crop->held, NULL);
+    if (p->path && p->status == VISEME_OK)
+        p->status = add_face(p, crop);
 }
 
 /* The strings of a JSON array of `count`; they belong to `list`. free() the array. */
@@ -48,7 +76,8 @@ viseme_status vis_plotting_write(struct vis_plotting *p, const char *input,
     const viseme_hypothesis *best = viseme_reader_hypothesis(reader, 0);
     const char *vocabulary = viseme_model_metadata(model, "viseme.vocab");
     json_t *title = NULL, *list = vocabulary ? json_loads(vocabulary, 0, NULL) : NULL;
-    struct vis_plot plot = {.frames = &p->frames, .crops = &p->crops};
+    struct vis_plot plot = {
+        .frames = &p->frames, .crops = &p->crops, .faces = p->faces, .face_count = p->face_count};
     viseme_reader_stats stats;
     char note[200];
     viseme_status status = p->status;
@@ -89,4 +118,6 @@ void vis_plotting_free(struct vis_plotting *p)
     vis_output_abort(p->output);
     vis_strip_free(&p->frames);
     vis_strip_free(&p->crops);
+    free(p->faces);
+    p->faces = NULL;
 }

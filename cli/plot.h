@@ -11,7 +11,10 @@ struct vis_plotting {
     struct vis_output *output;
     FILE *to;
     struct vis_strip frames, crops;
-    viseme_status status; /* of the first failure, which vis_plotting_write() reports */
+    struct vis_plot_face *faces;
+    size_t face_count, face_room;
+    int frame_width, frame_height; /* of the last frame */
+    viseme_status status;          /* of the first failure, which vis_plotting_write() reports */
 };
 
 /* Opens the output, so that a path that cannot be written is known before the work; path NULL: no

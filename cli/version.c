@@ -67,13 +67,14 @@ static viseme_status print_json(const char *ffmpeg, viseme_error *err)
     json_t *levels = json_array();
     for (int level = VISEME_CPU_C; levels && level <= (int)viseme_cpu_best(); level++)
         json_array_append_new(levels, json_string(viseme_cpu_name((viseme_cpu)level)));
-    return vis_json_write(stdout,
-                          json_pack("{s:i, s:s, s:s, s:s, s:o, s:s, s:o, s:b, s:s}", "schema",
-                                    VIS_JSON_SCHEMA, "status", "ok", "version", viseme_version(),
-                                    "commit", VIS_COMMIT, "cpu_levels", levels, "cpu_best",
-                                    viseme_cpu_name(viseme_cpu_best()), "ffmpeg",
-                                    vis_json_text(ffmpeg), "blas", VIS_BLAS, "licence", licence),
-                          err);
+    return vis_json_write(
+        stdout,
+        json_pack("{s:i, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:b, s:s}", "schema", VIS_JSON_SCHEMA,
+                  "status", "ok", "version", viseme_version(), "commit", VIS_COMMIT, "cpu_levels",
+                  levels, "cpu_best", viseme_cpu_name(viseme_cpu_best()), "ffmpeg",
+                  vis_json_text(ffmpeg), "cairo", vis_json_text(vis_plot_version()), "blas",
+                  VIS_BLAS, "licence", licence),
+        err);
 }
 
 static void print_text(const char *ffmpeg)
@@ -83,6 +84,7 @@ static void print_text(const char *ffmpeg)
         printf(" %s", viseme_cpu_name((viseme_cpu)level));
     printf("; best here: %s\n", viseme_cpu_name(viseme_cpu_best()));
     printf("built with FFmpeg: %s\n", ffmpeg ? ffmpeg : "no (PNG frames only)");
+    printf("built with cairo: %s\n", vis_plot_version() ? vis_plot_version() : "no (no plots)");
     printf("built with OpenBLAS: %s\n", VIS_BLAS ? "yes" : "no");
     printf("licence: %s\n", licence);
 }

@@ -35,11 +35,20 @@ viseme_status vis_strip_add(struct vis_strip *strip, const viseme_image *image, 
                             int held, viseme_error *err);
 void vis_strip_free(struct vis_strip *strip);
 
+/* The face that the crop at a time was cut from; lengths as shares of the frame's. */
+struct vis_plot_face {
+    double time_s;
+    double x, y, width, height; /* its box */
+    double mouth_x, mouth_y;
+};
+
 struct vis_plot {
     const char *title; /* UTF-8, likewise all texts */
     const char *text;  /* what was read */
     const char *note;  /* a line below the text, or NULL */
     const struct vis_strip *frames, *crops;
+    const struct vis_plot_face *faces; /* [face_count] drawn on the frames */
+    size_t face_count;
     double start_s, rate; /* of the logits: the first row's time, rows a second */
     const float *logits;  /* [rows classes], before softmax */
     int64_t rows;

@@ -11,25 +11,33 @@
 
 #include "base/error.h"
 
+/* Large letters: such pictures are mostly seen at half their size. */
 enum {
-    LEFT = 76, /* of the strips; labels stand there */
-    WIDE = 1400,
+    LEFT = 112, /* of the strips; labels stand there */
+    WIDE = 1364,
     RIGHT = 24,
-    TOP = 84, /* title and text */
-    GAP = 6,
-    CELL = 12, /* of the heat map, with letters beside it */
+    TOP = 118, /* title and text */
+    GAP = 8,
+    CELL = 18, /* of the heat map, with letters beside it */
     SMALL_CELL = 3,
     MAX_LABELLED = 40, /* classes; with more of them the cells are small */
-    LETTERS = 20,
-    WORDS = 34,
-    AXIS = 34,
-    BETWEEN = 22 /* lines */
+    LETTERS = 32,
+    WORDS = 58,
+    AXIS = 40,
+    BETWEEN = 26, /* lines */
+    SMALL = 15,   /* sizes of letters */
+    PLAIN = 17,
+    WORD = 21,
+    LARGE = 32
 };
 
 #define FONT     "sans-serif"
 #define INK      0.10, 0.11, 0.13
 #define FAINT    0.45, 0.47, 0.50
 #define HELD     0.90, 0.45, 0.05
+#define FACE     0.36, 0.95, 0.75
+#define SHOWN    0.02  /* classes that stay below this probability have no row */
+#define AT_ONCE  0.06  /* seconds between a frame and the face drawn on it, at most */
 #define MAX_EDGE 16000 /* pixels, within what viseme reads itself */
 
 /* One line of the picture. */
@@ -45,6 +53,8 @@ struct drawing {
     double cell, map;     /* height of a class and of all of them */
     double frames, crops; /* heights of the strips */
     float *prob;          /* [classes] of one row */
+    int *shown;           /* [shown_count] the classes that have a row, in order */
+    int shown_count;
 };
 
 static double x_of(const struct drawing *d, const struct line *line, double seconds)
@@ -96,7 +106,7 @@ static void put_cut(cairo_t *cr, double x, double y, double size, double room, c
 static void label(const struct drawing *d, double y, const char *text)
 {
     cairo_set_source_rgb(d->cr, FAINT);
-    put_text(d->cr, LEFT - 10, y, 11, AT_RIGHT, 0, text);
+    put_text(d->cr, LEFT - 12, y, SMALL, AT_RIGHT, LEFT - 16, text);
 }
 
 /* ---- Strips ------------------------------------------------------------------------------ */
@@ -122,6 +132,47 @@ static void put_picture(cairo_t *cr, const struct vis_strip_picture *p, double x
     cairo_surface_destroy(image);
 }
 
+static void rounded(cairo_t *cr, double x, double y, double width, double height)
+{
+    double r = fmin(4, fmin(width, height) / 2);
+    cairo_new_sub_path(cr);
+    cairo_arc(cr, x + width - r, y + r, r, -M_PI / 2, 0);
+    cairo_arc(cr, x + width - r, y + height - r, r, 0, M_PI / 2);
+    cairo_arc(cr, x + r, y + height - r, r, M_PI / 2, M_PI);
+    cairo_arc(cr, x + r, y + r, r, M_PI, 1.5 * M_PI);
+    cairo_close_path(cr);
+}
+
+/* The face found in a frame, and the middle of its mouth. */
+static void draw_face(const struct drawing *d, const struct vis_strip_picture *p, double x,
+                      double y)
+{
+    const struct vis_plot_face *face = NULL;
+    for (size_t i = 0; i < d->plot->face_count; i++) {
+        const struct vis_plot_face *f = &d->plot->faces[i];
+        double away = fabs(f->time_s - p->time_s);
+        if (away <= AT_ONCE && (!face || away < fabs(face->time_s - p->time_s)))
+            face = f;
+    }
+    if (!face)
+        return;
+    cairo_save(d->cr);
+    cairo_rectangle(d->cr, x, y, p->width, p->height);
+    cairo_clip(d->cr);
+    cairo_set_source_rgb(d->cr, FACE);
+    cairo_set_line_width(d->cr, 2);
+    rounded(d->cr, x + face->x * p->width, y + face->y * p->height, face->width * p->width,
+            face->height * p->height);
+    cairo_stroke(d->cr);
+    double mouth_x = x + face->mouth_x * p->width, mouth_y = y + face->mouth_y * p->height;
+    cairo_move_to(d->cr, mouth_x - 5, mouth_y);
+    cairo_line_to(d->cr, mouth_x + 5, mouth_y);
+    cairo_move_to(d->cr, mouth_x, mouth_y - 5);
+    cairo_line_to(d->cr, mouth_x, mouth_y + 5);
+    cairo_stroke(d->cr);
+    cairo_restore(d->cr);
+}
+
 /* As many pictures as fit side by side; each cell shows the picture nearest to its middle. */
 static void draw_strip(const struct drawing *d, const struct line *line,
                        const struct vis_strip *strip, double y, const char *name)
@@ -129,7 +180,7 @@ static void draw_strip(const struct drawing *d, const struct line *line,
     double end = x_of(d, line, line->to_s), width = 0;
     if (strip->count == 0)
         return;
-    label(d, y + strip->height / 2.0 + 4, name);
+    label(d, y + strip->height / 2.0 + 5, name);
     for (size_t i = 0; i < strip->count; i++)
         width = fmax(width, strip->pictures[i].width);
     int cells = (int)((end - LEFT + 3) / (width + 3));
@@ -144,6 +195,8 @@ static void draw_strip(const struct drawing *d, const struct line *line,
                 best = &strip->pictures[k];
         double left = round(x - best->width / 2.0);
         put_picture(d->cr, best, left, y);
+        if (strip == d->plot->frames)
+            draw_face(d, best, left, y);
         if (best->held) {
             cairo_set_source_rgb(d->cr, HELD);
             cairo_set_line_width(d->cr, 2);
@@ -210,26 +263,47 @@ static void draw_map(const struct drawing *d, const struct line *line, double y)
     for (int64_t t = first; t < end; t++) {
         double left = round(row_x(d, line, t)), right = round(row_x(d, line, t + 1));
         softmax(d, t);
-        for (int c = 0; c < p->classes; c++) {
-            set_heat(d->cr, sqrt(d->prob[c]));
-            cairo_rectangle(d->cr, left, y + c * d->cell, right - left, d->cell);
+        for (int i = 0; i < d->shown_count; i++) {
+            set_heat(d->cr, sqrt(d->prob[d->shown[i]]));
+            cairo_rectangle(d->cr, left, y + i * d->cell, right - left, d->cell);
             cairo_fill(d->cr);
         }
     }
     cairo_set_source_rgba(d->cr, 1, 1, 1, 0.8); /* between the classes */
     cairo_set_line_width(d->cr, 1);
-    for (int c = 1; c < p->classes && d->cell >= CELL; c++) {
-        cairo_move_to(d->cr, LEFT, y + c * d->cell - 0.5);
-        cairo_line_to(d->cr, row_x(d, line, end), y + c * d->cell - 0.5);
+    for (int i = 1; i < d->shown_count && d->cell >= CELL; i++) {
+        cairo_move_to(d->cr, LEFT, y + i * d->cell - 0.5);
+        cairo_line_to(d->cr, row_x(d, line, end), y + i * d->cell - 0.5);
         cairo_stroke(d->cr);
     }
-    for (int c = 0; c < p->classes && d->cell >= CELL; c++) {
+    for (int i = 0; i < d->shown_count && d->cell >= CELL; i++) {
         cairo_set_source_rgb(d->cr, INK);
-        put_text(d->cr, LEFT - 8, y + (c + 1) * d->cell - 2.5, 10.5, AT_RIGHT, LEFT - 12,
-                 symbol_name(p->vocab[c]));
+        put_text(d->cr, LEFT - 12, y + (i + 1) * d->cell - 4, SMALL, AT_RIGHT, LEFT - 16,
+                 symbol_name(p->vocab[d->shown[i]]));
     }
     if (d->cell < CELL)
         label(d, y + d->map / 2, "classes");
+}
+
+/* Where words begin and end, from the map down to their names. */
+static void draw_guides(const struct drawing *d, const struct line *line, double top, double bottom)
+{
+    static const double dash[] = {3, 4};
+    cairo_save(d->cr);
+    cairo_set_source_rgba(d->cr, FAINT, 0.7);
+    cairo_set_line_width(d->cr, 1);
+    cairo_set_dash(d->cr, dash, 2, 0);
+    for (size_t i = 0; i < 2 * d->plot->word_count; i++) {
+        const viseme_word *w = &d->plot->words[i / 2];
+        double time = i % 2 ? w->end_s : w->start_s;
+        if (time < line->from_s - 1e-6 || time > line->to_s + 1e-6)
+            continue;
+        double x = floor(x_of(d, line, time)) + 0.5;
+        cairo_move_to(d->cr, x, top);
+        cairo_line_to(d->cr, x, bottom);
+        cairo_stroke(d->cr);
+    }
+    cairo_restore(d->cr);
 }
 
 static int best_class(const struct vis_plot *p, int64_t row)
@@ -247,7 +321,7 @@ static void draw_letters(const struct drawing *d, const struct line *line, doubl
     const struct vis_plot *p = d->plot;
     int64_t first, end;
     rows_of(d, line, &first, &end);
-    label(d, y + LETTERS - 6, "best path");
+    label(d, y + LETTERS - 11, "best path");
     for (int64_t t = first, from = first; t < end; t++) {
         int c = best_class(p, t);
         if (t + 1 < end && best_class(p, t + 1) == c)
@@ -258,10 +332,10 @@ static void draw_letters(const struct drawing *d, const struct line *line, doubl
         if (*symbol == '\0')
             continue;
         cairo_set_source_rgb(d->cr, 0.90, 0.93, 0.95);
-        cairo_rectangle(d->cr, left, y + 2, right - left - 1, LETTERS - 4);
+        rounded(d->cr, left + 0.5, y + 3, right - left - 1, LETTERS - 8);
         cairo_fill(d->cr);
         cairo_set_source_rgb(d->cr, INK);
-        put_text(d->cr, (left + right) / 2, y + LETTERS - 6, 11, CENTRED, 0,
+        put_text(d->cr, (left + right) / 2, y + LETTERS - 11, PLAIN, CENTRED, right - left,
                  strcmp(symbol, " ") == 0 ? "\xE2\x90\xA3" : symbol);
     }
 }
@@ -280,7 +354,7 @@ static void draw_words(const struct drawing *d, const struct line *line, double 
     const struct vis_plot *p = d->plot;
     char number[16];
     if (p->word_count > 0)
-        label(d, y + 15, "words");
+        label(d, y + 21, "words");
     for (size_t i = 0; i < p->word_count; i++) {
         const viseme_word *w = &p->words[i];
         double from = fmax(w->start_s, line->from_s), to = fmin(w->end_s, line->to_s);
@@ -288,13 +362,13 @@ static void draw_words(const struct drawing *d, const struct line *line, double 
             continue;
         double left = x_of(d, line, from), right = x_of(d, line, to), room = right - left - 3;
         set_confidence(d->cr, w->confidence);
-        cairo_rectangle(d->cr, left + 0.5, y, right - left - 1, 21);
+        rounded(d->cr, left + 0.5, y, right - left - 1, 31);
         cairo_fill(d->cr);
         cairo_set_source_rgb(d->cr, INK);
-        put_text(d->cr, (left + right) / 2, y + 15, 14, CENTRED, room, w->text);
+        put_text(d->cr, (left + right) / 2, y + 23, WORD, CENTRED, room, w->text);
         snprintf(number, sizeof number, "%.2f", w->confidence);
         cairo_set_source_rgb(d->cr, FAINT);
-        put_text(d->cr, (left + right) / 2, y + 31, 9.5, CENTRED, room, number);
+        put_text(d->cr, (left + right) / 2, y + 49, SMALL, CENTRED, fmax(room, 30), number);
     }
 }
 
@@ -314,9 +388,9 @@ static void draw_axis(const struct drawing *d, const struct line *line, double y
         cairo_line_to(d->cr, x, y + 5);
         cairo_stroke(d->cr);
         snprintf(number, sizeof number, "%.1f", i * step);
-        put_text(d->cr, x, y + 18, 11, CENTRED, 0, number);
+        put_text(d->cr, x, y + 22, SMALL, CENTRED, 0, number);
     }
-    put_text(d->cr, LEFT - 18, y + 18, 11, AT_RIGHT, 0, "seconds");
+    put_text(d->cr, LEFT - 24, y + 22, SMALL, AT_RIGHT, 0, "seconds");
 }
 
 /* ---- All of it --------------------------------------------------------------------------- */
@@ -328,12 +402,13 @@ static double line_height(const struct drawing *d)
 
 static void draw_line(const struct drawing *d, const struct line *line)
 {
-    double y = line->y;
+    double y = line->y, words = y + d->frames + d->crops + d->map + GAP + LETTERS;
     draw_strip(d, line, d->plot->frames, y, "frames");
     y += d->frames;
     draw_strip(d, line, d->plot->crops, y, "crops");
     y += d->crops;
     draw_map(d, line, y);
+    draw_guides(d, line, y, words);
     y += d->map + GAP;
     draw_letters(d, line, y);
     y += LETTERS;
@@ -345,38 +420,56 @@ static void draw_line(const struct drawing *d, const struct line *line)
 /* What the colours of the heat map mean. */
 static void draw_legend(const struct drawing *d)
 {
-    enum { BAR = 160, HIGH = 10 };
+    enum { BAR = 180, HIGH = 12 };
     static const char *const marks[] = {"0", "0.25", "1"};
-    double left = LEFT + WIDE - BAR, y = 58;
+    double left = LEFT + WIDE - BAR, y = 62;
     for (int x = 0; x < BAR; x++) {
         set_heat(d->cr, (x + 0.5) / BAR);
         cairo_rectangle(d->cr, left + x, y, 1, HIGH);
         cairo_fill(d->cr);
     }
     cairo_set_source_rgb(d->cr, FAINT);
-    put_text(d->cr, left - 16, y + HIGH - 1, 11, AT_RIGHT, 0, "probability");
+    put_text(d->cr, left - 16, y + HIGH - 1, SMALL, AT_RIGHT, 0,
+             "probability (no row: always below 0.02)");
     for (int i = 0; i < 3; i++) /* the bar is even in its square root */
-        put_text(d->cr, left + i * BAR / 2.0, y + HIGH + 12, 10, CENTRED, 0, marks[i]);
+        put_text(d->cr, left + i * BAR / 2.0, y + HIGH + 18, SMALL, CENTRED, 0, marks[i]);
 }
 
 static void draw_head(const struct drawing *d)
 {
     const struct vis_plot *p = d->plot;
     cairo_set_source_rgb(d->cr, FAINT);
-    put_cut(d->cr, LEFT, 26, 13, WIDE, p->title);
+    put_cut(d->cr, LEFT, 32, PLAIN, WIDE, p->title);
     cairo_set_source_rgb(d->cr, INK);
     cairo_select_font_face(d->cr, FONT, CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
-    put_cut(d->cr, LEFT, 50, 19, WIDE, p->text && *p->text ? p->text : "(nothing read)");
+    put_cut(d->cr, LEFT, 72, LARGE, WIDE - 330, p->text && *p->text ? p->text : "(nothing read)");
     cairo_select_font_face(d->cr, FONT, CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_source_rgb(d->cr, FAINT);
     if (p->note)
-        put_cut(d->cr, LEFT, 70, 12, WIDE - 300, p->note);
+        put_cut(d->cr, LEFT, 100, PLAIN, WIDE - 250, p->note);
     draw_legend(d);
 }
 
 static cairo_status_t write_bytes(void *stream, const unsigned char *bytes, unsigned size)
 {
     return fwrite(bytes, 1, size, stream) == size ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+}
+
+/* Which classes have a row: the blank, and what is seen at all in what is drawn. */
+static void choose_classes(struct drawing *d)
+{
+    const struct vis_plot *p = d->plot;
+    int64_t rows = (int64_t)ceil(fmin((double)p->rows, VIS_PLOT_SECONDS * p->rate));
+    for (int c = 0; c < p->classes; c++)
+        d->shown[c] = *p->vocab[c] == '\0';
+    for (int64_t t = 0; t < rows; t++) {
+        softmax(d, t);
+        for (int c = 0; c < p->classes; c++)
+            d->shown[c] |= d->prob[c] >= SHOWN;
+    }
+    for (int c = 0; c < p->classes; c++) /* never ahead of what it reads */
+        if (d->shown[c])
+            d->shown[d->shown_count++] = c;
 }
 
 /* Sizes of everything; returns the number of lines. */
@@ -387,8 +480,8 @@ static int lay_out(struct drawing *d)
     double one_frame = 1 / p->rate;
     d->seconds = fmax(fmin(length, VIS_PLOT_LINE_SECONDS), one_frame);
     d->end_s = p->start_s + fmax(length, one_frame);
-    d->cell = p->classes <= MAX_LABELLED ? CELL : SMALL_CELL;
-    d->map = d->cell * p->classes;
+    d->cell = d->shown_count <= MAX_LABELLED ? CELL : SMALL_CELL;
+    d->map = d->cell * d->shown_count;
     d->frames = p->frames->count ? p->frames->height + GAP : 0;
     d->crops = p->crops->count ? p->crops->height + GAP : 0;
     return (int)ceil((d->end_s - p->start_s) / d->seconds - 1e-6);
@@ -411,21 +504,25 @@ viseme_status vis_plot_write(FILE *to, const struct vis_plot *plot, const char *
                              viseme_error *err)
 {
     struct drawing d = {.plot = plot};
-    int lines = lay_out(&d), most = (int)((MAX_EDGE - TOP) / (line_height(&d) + BETWEEN));
-    lines = lines > most ? most : lines;
-    if (lines < 1)
-        return vis_fail(err, VISEME_ERR_ARGUMENT, "%s: %d classes are too many to draw", name,
-                        plot->classes);
-    double height = TOP + lines * (line_height(&d) + BETWEEN);
-    cairo_surface_t *surface =
-        cairo_image_surface_create(CAIRO_FORMAT_RGB24, LEFT + WIDE + RIGHT, (int)height);
-    viseme_status status;
-    d.cr = cairo_create(surface);
+    cairo_surface_t *surface = NULL;
+    viseme_status status = VISEME_OK;
     d.prob = malloc((size_t)plot->classes * sizeof *d.prob);
-    if (!d.prob) {
+    d.shown = malloc((size_t)plot->classes * sizeof *d.shown);
+    if (!d.prob || !d.shown) {
         status = vis_fail_nomem(err, (size_t)plot->classes * sizeof *d.prob);
         goto done;
     }
+    choose_classes(&d);
+    int lines = lay_out(&d), most = (int)((MAX_EDGE - TOP) / (line_height(&d) + BETWEEN));
+    lines = lines > most ? most : lines;
+    if (lines < 1) {
+        status = vis_fail(err, VISEME_ERR_ARGUMENT, "%s: %d classes are too many to draw", name,
+                          d.shown_count);
+        goto done;
+    }
+    double height = TOP + lines * (line_height(&d) + BETWEEN);
+    surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, LEFT + WIDE + RIGHT, (int)height);
+    d.cr = cairo_create(surface);
     cairo_set_source_rgb(d.cr, 1, 1, 1);
     cairo_paint(d.cr);
     cairo_select_font_face(d.cr, FONT, CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
@@ -439,6 +536,7 @@ viseme_status vis_plot_write(FILE *to, const struct vis_plot *plot, const char *
     status = save(surface, d.cr, to, name, err);
 done:
     free(d.prob);
+    free(d.shown);
     cairo_destroy(d.cr);
     cairo_surface_destroy(surface);
     return status;

@@ -71,8 +71,9 @@ static void strip_averages(void **state)
 }
 
 #if VIS_CAIRO
-enum { CLASSES = 4 };
-static const char *const vocab[] = {"", " ", "A", "\xC3\x9F"};
+/* The last class is never seen. The layout of a line: left edge, top, width, height of a cell. */
+enum { CLASSES = 5, SEEN = 4, LEFT = 112, TOP = 118, WIDE = 1364, CELL = 18, GAP = 8 };
+static const char *const vocab[] = {"", " ", "A", "\xC3\x9F", "Z"};
 
 static void write_plot(const char *path, const struct vis_plot *plot)
 {
@@ -87,9 +88,23 @@ static void write_plot(const char *path, const struct vis_plot *plot)
 /* Pixel of the heat map's cell of row t and class c, given the layout of one line. */
 static const uint8_t *cell(const struct vis_picture *p, double rows, int map_y, int t, int c)
 {
-    int x = (int)(76 + (t + 0.5) / rows * 1400), y = map_y + 12 * c + 6;
+    int x = (int)(LEFT + (t + 0.3) / rows * WIDE), y = map_y + CELL * c + CELL / 2;
     assert_true(x < p->width && y < p->height);
     return p->bgr + 3 * ((size_t)y * (size_t)p->width + (size_t)x);
+}
+
+static const uint8_t face_colour[3] = {191, 242, 92}; /* B G R */
+
+/* Pixels of a row that have a colour, within the rounding of cairo. */
+static int count_in_row(const struct vis_picture *p, int y, const uint8_t *colour)
+{
+    int count = 0;
+    for (int x = 0; x < p->width; x++) {
+        const uint8_t *q = p->bgr + 3 * ((size_t)y * (size_t)p->width + (size_t)x);
+        count +=
+            abs(q[0] - colour[0]) <= 2 && abs(q[1] - colour[1]) <= 2 && abs(q[2] - colour[2]) <= 2;
+    }
+    return count;
 }
 
 static void draws_the_emissions(void **state)
@@ -102,7 +117,7 @@ static void draws_the_emissions(void **state)
     (void)state;
     const viseme_image image = picture(pixels, 200, 10, 30, VISEME_BGR24);
     for (int t = 0; t < 50; t++) {
-        logits[t * CLASSES + t / 5 % CLASSES] = 20;
+        logits[t * CLASSES + t / 5 % SEEN] = 20;
         assert_int_equal(vis_strip_add(&frames, &image, 2 + t / 25.0, 0, NULL), VISEME_OK);
         assert_int_equal(vis_strip_add(&crops, &image, 2 + t / 25.0, t > 25, NULL), VISEME_OK);
     }
@@ -124,17 +139,26 @@ static void draws_the_emissions(void **state)
     assert_int_equal(vis_png_read(&drawn, path, 1 << 28, NULL), VISEME_OK);
     assert_int_equal(drawn.width, 1500);
     for (int t = 0; t < 50; t++)
-        for (int c = 0; c < CLASSES; c++) {
-            const uint8_t *p = cell(&drawn, 50, 84 + 36 + 16, t, c);
-            assert_true(c == t / 5 % CLASSES ? p[2] < 40 : p[2] > 230);
+        for (int c = 0; c < SEEN; c++) {
+            const uint8_t *p = cell(&drawn, 50, TOP + 30 + 10 + 2 * GAP, t, c);
+            assert_true(c == t / 5 % SEEN ? p[2] < 40 : p[2] > 230);
         }
-    /* The middle of the first frame of the strip. */
-    int blue = 0;
-    for (int x = 76; x < 300; x++)
-        blue += memcmp(drawn.bgr + 3 * (100 * 1500 + x), ((uint8_t[]){200, 10, 30}), 3) == 0;
-    assert_true(blue > 100);
+    assert_true(count_in_row(&drawn, TOP + 15, (uint8_t[]){200, 10, 30}) > 600);
+    assert_int_equal(count_in_row(&drawn, TOP + 15, face_colour), 0);
     int height = drawn.height;
     vis_picture_free(&drawn);
+
+    /* The same with faces: of the boxes in the middle of frames, the sides cross the row. */
+    static struct vis_plot_face faces[50];
+    for (int t = 0; t < 50; t++)
+        faces[t] = (struct vis_plot_face){2 + t / 25.0, 0.2, 0.1, 0.6, 0.8, 0.5, 0.8};
+    plot.faces = faces;
+    plot.face_count = 50;
+    write_plot(path, &plot);
+    assert_int_equal(vis_png_read(&drawn, path, 1 << 28, NULL), VISEME_OK);
+    assert_true(count_in_row(&drawn, TOP + 15, face_colour) >= 2 * 20);
+    vis_picture_free(&drawn);
+    plot.face_count = 0;
 
     /* Nothing but emissions; many classes; the same picture again. */
     vis_strip_free(&frames);
@@ -143,7 +167,7 @@ static void draws_the_emissions(void **state)
     plot.text = plot.note = NULL;
     write_plot(path, &plot);
     assert_int_equal(vis_png_read(&drawn, path, 1 << 28, NULL), VISEME_OK);
-    assert_int_equal(drawn.height, height - 36 - 16);
+    assert_int_equal(drawn.height, height - 30 - 10 - 2 * GAP);
     vis_picture_free(&drawn);
 }
 
