@@ -243,7 +243,7 @@ void vis_sync_framewise(const struct vis_sync_pairs *p, size_t first, size_t cou
     }
 }
 
-void vis_sync_matrix(const struct vis_sync_pairs *p, size_t first, int n, float *matrix)
+void vis_sync_pairs_matrix(const struct vis_sync_pairs *p, size_t first, int n, float *matrix)
 {
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {

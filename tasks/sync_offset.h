@@ -77,6 +77,6 @@ void vis_sync_framewise(const struct vis_sync_pairs *pairs, size_t first, size_t
 
 /* Copies the similarity matrix of n rows from `first` on: matrix [n n], rows audio, columns video,
  * 0 where there is none. n at most reach + 1. */
-void vis_sync_matrix(const struct vis_sync_pairs *pairs, size_t first, int n, float *matrix);
+void vis_sync_pairs_matrix(const struct vis_sync_pairs *pairs, size_t first, int n, float *matrix);
 
 #endif

@@ -187,7 +187,7 @@ static void methods_of_the_paper(void **state)
         snprintf(name, sizeof name, "matrix_%s", cases[c].name);
         struct vis_npy golden = load("tests/goldens/sync_heuristics/", name);
         struct vis_sync_pairs p = pair(features.data + n * DIM, features.data, n, DIM, 20);
-        vis_sync_matrix(&p, 0, cases[c].n, matrix);
+        vis_sync_pairs_matrix(&p, 0, cases[c].n, matrix);
         for (size_t i = 0; i < n * n; i++)
             assert_true(fabs((double)(matrix[i] - golden.data[i])) <= 1e-6);
         vis_sync_curve(&p, 0, n, VIS_SYNC_DIAGONAL, 5, curve, NULL);
