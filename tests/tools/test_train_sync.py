@@ -91,7 +91,7 @@ def test_the_fast_form_of_the_lip_stream_gives_the_same():
     frames = torch.rand(7, 3, 64, 64) * 255
     with torch.no_grad():
         wanted = streams.forward_lip(frames.transpose(0, 1)[None])[0][0]
-        ours = sync_model.lip_embeddings(streams, sync_model.lip_planes(frames))
+        ours = sync_model.lip_embeddings(streams, sync_model.lip_planes(frames[None])[0])
     assert ours.shape == (3, 8) and wanted.abs().max() > 0.01
     assert torch.allclose(ours, wanted, atol=1e-5)
 

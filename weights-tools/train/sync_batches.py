@@ -130,17 +130,17 @@ class Batches:
         planes, windows = [], []
         for i, clip in enumerate(chosen):
             start = choose_start(rng, clip)
-            planes.append(lip_planes(self.crop(clip.pictures(start, FRAMES), rng)))
+            planes.append(self.crop(clip.pictures(start, FRAMES), rng))
             windows.append(self.log_mel(clip, start, rng, chosen[i - 1]))
-        return torch.stack(planes), torch.stack(windows), draw_parts(rng, size)
+        return lip_planes(torch.stack(planes)), torch.stack(windows), draw_parts(rng, size)
 
     def plain(self, clips, seed=0):
         """The same of given clips, as they are."""
         rng = np.random.default_rng(seed)
         starts = [choose_start(rng, clip) for clip in clips]
-        planes = [lip_planes(self.crop(c.pictures(s, FRAMES))) for c, s in zip(clips, starts)]
+        planes = [self.crop(c.pictures(s, FRAMES)) for c, s in zip(clips, starts)]
         windows = [self.log_mel(c, s) for c, s in zip(clips, starts)]
-        return torch.stack(planes), torch.stack(windows), draw_parts(rng, len(clips))
+        return lip_planes(torch.stack(planes)), torch.stack(windows), draw_parts(rng, len(clips))
 
 
 def draw_parts(rng, size, parts=8):

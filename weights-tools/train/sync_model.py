@@ -24,6 +24,7 @@ class Trainee(nn.Module):
         super().__init__()
         self.streams = SyncE2E(config["lip_widths"], config["aud_widths"], config["head_widths"],
                                config["frame_size"], config["audio_trunk"])
+        self.streams.netcnnaud.to(memory_format=torch.channels_last)
         self.cls = nn.ModuleDict({str(n): classifier(n, config["cls_widths"], config["offsets"])
                                   for n in SIZES})
         self.w = nn.Parameter(torch.tensor(10.0))
@@ -32,7 +33,7 @@ class Trainee(nn.Module):
         first -= first.mean((1, 2, 3, 4), keepdim=True)  # blind to brightness, as pixels are 0..255
 
     def embed(self, planes, windows):
-        """planes [B K 12 * WINDOW S/2 S/2] (see lip_planes), windows [B A 40 20] -> unit vectors
+        """planes [B K 60 S/2 S/2] (see lip_planes), windows [B A 40 20] -> unit vectors
         of the video [B K E] and the audio [B A E]."""
         video = lip_embeddings(self.streams, planes.flatten(0, 1)).unflatten(0, planes.shape[:2])
         audio = self.streams.forward_aud(windows.flatten(0, 1)[:, None])
@@ -47,21 +48,30 @@ class Trainee(nn.Module):
 
 
 def lip_planes(frames):
-    """frames [T 3 S S], S even -> [T-4 60 S/2 S/2], channels last: pixels of 2 x 2 and of WINDOW
-    frames become channels, so that the first convolution of the lip trunk, 5 x 7 x 7 with
+    """frames [B T 3 S S], S even -> [B T-4 60 S/2 S/2], channels last: pixels of 2 x 2 and of
+    WINDOW frames become channels, so that the first convolution of the lip trunk, 5 x 7 x 7 with
     stride 2, is a 4 x 4 convolution with many channels, which processors do well."""
-    t, c, s, _ = frames.shape
-    folded = frames.view(t, c, s // 2, 2, s // 2, 2).permute(0, 2, 4, 3, 5, 1)  # [T S/2 S/2 2 2 C]
-    folded = folded.reshape(t, s // 2, s // 2, 4 * c)
-    stacked = torch.cat([folded[i:t - WINDOW + 1 + i] for i in range(WINDOW)], dim=3)
-    return stacked.permute(0, 3, 1, 2)
+    b, t, c, s, _ = frames.shape
+    half, kept = s // 2, t - WINDOW + 1
+    pairs = as_words(frames.contiguous(), 2)                    # [B T C S S/2]
+    folded = pairs.view(b, t, c, half, 2, half).permute(0, 3, 5, 1, 2, 4).contiguous()
+    words = as_words(folded.view(frames.dtype).flatten(), 4)    # [B S/2 S/2 T C], C = 3
+    stacked = words.as_strided((b, kept, half, half, WINDOW * c),
+                               (half * half * t * c, c, half * t * c, t * c, 1)).contiguous()
+    return stacked.view(frames.dtype).permute(0, 1, 4, 2, 3)
+
+
+def as_words(values, count):
+    """`count` neighbours as one integer or complex number, so that they are copied together."""
+    size = count * values.element_size()
+    return values.view({4: torch.int32, 8: torch.int64, 16: torch.complex128}[size])
 
 
 def folded_kernel(weight):
     """The kernel [C 3 5 7 7] of the first convolution -> [C 60 4 4], for planes."""
     out, c, t, _, _ = weight.shape
     weight = F.pad(weight, (0, 1, 0, 1)).view(out, c, t, 4, 2, 4, 2)
-    return weight.permute(0, 2, 4, 6, 1, 3, 5).reshape(out, 4 * c * t, 4, 4)
+    return weight.permute(0, 2, 1, 4, 6, 3, 5).reshape(out, 4 * c * t, 4, 4)
 
 
 def lip_embeddings(streams, planes):
