@@ -1,20 +1,80 @@
 #!/bin/sh
-# What `make demo` shows: the self-check of this build on this machine, then what to type next.
+# What `make demo` shows: clips read by this build, beside what is said in them; then a self-check.
+#
+#   scripts/demo.sh [CLIP.mp4 ...]
+#
+# Without arguments: the clips of demo/, and the self-check. A CLIP.txt beside a clip says what is
+# said in it. Subtitles and pictures go to $OUT (default demo/out). Honours BUILD and PYTHON.
 set -eu
+cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 python=${PYTHON:-/usr/bin/python3}
-cd "$(dirname "$0")/.."
+out=${OUT:-demo/out}
+viseme=$build/viseme
+check=0
+if [ $# = 0 ]; then
+    set -- demo/*.mp4
+    check=1
+fi
+mkdir -p "$out"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+: >"$scratch/said"
+: >"$scratch/read"
+pictures=0
+if "$viseme" version --json | grep -q '"cairo":"'; then
+    pictures=1
+fi
 
-echo "Self-check: what the network computes here, against numbers computed elsewhere."
-"$python" tests/parity.py --build "$build"
+for clip; do
+    name=$(basename "$clip" .mp4)
+    echo "$clip"
+    if [ $pictures = 1 ]; then
+        set -- --plot "$out/$name.png"
+    else
+        set --
+    fi
+    "$viseme" read --words "$@" -o "$scratch/words" "$clip"
+    "$viseme" read -q --format srt -o "$out/$name.srt" "$clip"
+    awk -F '\t' '{ printf "    %5.2f to %5.2f s   %-10s confidence %s\n", $1, $2, $4, $3 }' \
+        "$scratch/words"
+    cut -f 4 "$scratch/words" | paste -sd ' ' >"$scratch/text"
+    echo "  read: $(cat "$scratch/text")"
+    if [ -r "${clip%.mp4}.txt" ]; then
+        echo "  said: $(cat "${clip%.mp4}.txt")"
+        "$viseme" eval "${clip%.mp4}.txt" "$scratch/text" | sed -n '1s/^/  /p'
+        cat "${clip%.mp4}.txt" >>"$scratch/said"
+        cat "$scratch/text" >>"$scratch/read"
+    fi
+    echo
+done
+if [ -s "$scratch/said" ]; then
+    echo "All: $("$viseme" eval "$scratch/said" "$scratch/read" | sed -n 1p)"
+fi
+if [ $pictures = 1 ]; then
+    echo "Subtitles, and pictures of what the network saw: $out/"
+else
+    echo "Subtitles: $out/ (this build has no cairo, which draws pictures)"
+fi
+if [ $check = 0 ]; then
+    exit
+fi
+
+echo
+echo "Self-check: the network here against numbers computed elsewhere, on every kind of CPU code"
+"$python" tests/parity.py --build "$build" --network lipnet >"$scratch/parity" || {
+    cat "$scratch/parity"
+    exit 1
+}
+tail -n 1 "$scratch/parity"
 
 cat <<END
 
 To read the lips in a video of your own (one face, English, about 3 seconds a sentence):
 
-    $build/viseme read video.mp4
-    $build/viseme read --beam 20 --nbest 3 --format json video.mp4
-    $build/viseme face video.mp4 --crops mouths/     # what the network sees
+    $viseme read video.mp4
+    $viseme read --beam 20 --nbest 3 --format json video.mp4
+    $viseme face video.mp4 --crops mouths/     # what the network sees
 
-$build/viseme --help lists everything else.
+$viseme --help lists everything else.
 END
