@@ -11,3 +11,10 @@ bench-programs: $(BENCH_BIN)
 bench: deps-bench
 	@$(SUBMAKE) all bench-programs
 	@$(PYTHON) bench/run --build $(BUILD) $(BENCH_ARGS)
+
+# How right it is, on a rendered test set and on the clips of ../shared.
+.PHONY: bench-accuracy
+bench-accuracy:
+	@$(DEPS) build synth
+	@$(SUBMAKE) all
+	@$(PYTHON) bench/accuracy/run --program $(BUILD)/viseme $(BENCH_ARGS)

@@ -16,7 +16,6 @@ Sets of clips:
     backwards    the 24 clips of speaker 1, last frame first
 """
 import argparse
-import json
 import math
 import os
 import random
@@ -25,55 +24,15 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SHARED = os.path.join(ROOT, os.pardir, "shared")
-CLIPS = os.path.join(SHARED, "clips", "grid")
-TRAINED = os.path.join(SHARED, "data", "grid_s1")
-WEIGHTS = os.path.join(ROOT, "weights", "lipnet.safetensors")
+from grid import CLIPS, clips, files, sentence
+from reader import ROOT, Reader
+
+TRAINED = os.path.join(ROOT, os.pardir, "shared", "data", "grid_s1")
 EDGES = [0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0001]
 BEGIN, END = "<!-- FIGURES: begin -->", "<!-- FIGURES: end -->"
-CODE = [dict(b="bin", l="lay", p="place", s="set"),
-        dict(b="blue", g="green", r="red", w="white"),
-        dict(a="at", b="by", i="in", w="with"), {},
-        dict(zip("z123456789", "zero one two three four five six seven eight nine".split())),
-        dict(a="again", n="now", p="please", s="soon")]
 
 
-def sentence(path):
-    """What is said in a clip, from the six letters of its name."""
-    code = os.path.splitext(os.path.basename(path))[0].split("_")[-1]
-    return [words.get(letter, letter) for words, letter in zip(CODE, code)]
-
-
-# ---- Reading -----------------------------------------------------------------------------------
-
-class Reader:
-    def __init__(self, program):
-        self.program = program
-        self.done = {}
-
-    def read(self, paths, *options):
-        """One JSON object for each path."""
-        key = (tuple(paths), options)
-        if key not in self.done:
-            run = subprocess.run([self.program, "read", "-q", "-m", WEIGHTS, "--json", "--words",
-                                  *options, "--", *paths], stdout=subprocess.PIPE)
-            self.done[key] = [json.loads(line) for line in run.stdout.decode().splitlines()]
-            assert len(self.done[key]) == len(paths), run.returncode
-        return self.done[key]
-
-    def error_rate(self, paths, folder, *options):
-        """"WER %, CER %" by `viseme eval --stem`."""
-        names = [os.path.join(folder, name) for name in ("ref.tsv", "hyp.tsv")]
-        with open(names[0], "w") as ref, open(names[1], "w") as hyp:
-            for path, found in zip(paths, self.read(paths, *options)):
-                ref.write(f"{path}\t{' '.join(sentence(path))}\n")
-                hyp.write(f"{path}\t{found.get('text', '')}\n")
-        run = subprocess.run([self.program, "eval", "--stem", "--json", *names], check=True,
-                             stdout=subprocess.PIPE)
-        found = json.loads(run.stdout)
-        return found["words"]["error_rate"], found["characters"]["error_rate"]
-
+# ---- Words ------------------------------------------------------------------------------------
 
 def right_words(reference, words):
     """For each word read: whether it is right, by the alignment with the fewest errors."""
@@ -111,11 +70,6 @@ def judged_words(paths, found):
 
 # ---- Clips -------------------------------------------------------------------------------------
 
-def files(folder, ending):
-    return sorted(os.path.join(folder, name) for name in os.listdir(folder)
-                  if name.endswith(ending))
-
-
 def ffmpeg(*args):
     subprocess.run(["ffmpeg", "-v", "error", "-y", *args], check=True, stdin=subprocess.DEVNULL)
 
@@ -146,13 +100,11 @@ def drawing(seed, out):
 
 
 def make_sets(folder):
-    clips = files(CLIPS, ".mpg")
-    known = [c for c in clips if os.path.basename(c).startswith("s1_")]
-    strangers = [c for c in clips if c not in known]
+    known, strangers = clips()
     def name(kind, i):
         return os.path.join(folder, f"{kind}{i:02d}")
     return {
-        "calibration": files(TRAINED, ".mkv")[3::9] if os.path.isdir(TRAINED) else [],
+        "calibration": files(TRAINED, ".mkv")[3::9],
         "speaker 1": known,
         "strangers": strangers,
         "still faces": [still(c, name("still", i) + ".mkv")
@@ -251,7 +203,7 @@ def word_times(paths, found):
     return starts, ends
 
 
-def error_table(sets, reader, folder, models):
+def error_table(sets, reader, models):
     sets = dict(sets, calibration=sets["calibration"][::2])  # every second will do here
     names = [n for n in ("calibration", "speaker 1", "strangers") if sets[n]]
     ways = [("greedy", ()), ("beam 64", ("--beam", "64"))]
@@ -262,8 +214,9 @@ def error_table(sets, reader, folder, models):
                                          for n in names) + " |",
              "| --- |" + " --- | --- |" * len(names)]
     for title, options in ways:
-        cells = [percent(x) for n in names
-                 for x in reader.error_rate(sets[n], folder, *options)]
+        rates = [reader.error_rates([" ".join(sentence(p)) for p in sets[n]],
+                                    reader.read(sets[n], *options)) for n in names]
+        cells = [percent(r[unit]["error_rate"]) for r in rates for unit in ("words", "characters")]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return lines
 
@@ -304,7 +257,7 @@ def measure(program, folder):
         lines += threshold_table(sets, reader, options, threshold)
         lines += [verdict(sets, reader, options, threshold)]
     lines += ["\n### Error rates\n"]
-    lines += error_table(sets, reader, folder, make_models(folder, sets["calibration"]))
+    lines += error_table(sets, reader, make_models(folder, sets["calibration"]))
     starts, ends = word_times(sets["speaker 1"], reader.read(sets["speaker 1"], *grammar))
     lines += ["\n### Word times\n",
               f"{len(starts)} words of speaker 1 in clips read without error (with the grammar), "
