@@ -177,6 +177,28 @@ void vis_config_ints(struct vis_graph *g, const char *key, int *values, int coun
                        vis_weights_name(vis_model_weights(g->model)), key, count, low, high);
 }
 
+int vis_config_choice(struct vis_graph *g, const char *key, const char *const *choices)
+{
+    const json_t *value = json_object_get(vis_model_config(g->model), key);
+    const char *text = json_string_value(value);
+    for (int i = 0; text && choices[i]; i++)
+        if (strcmp(text, choices[i]) == 0)
+            return i;
+    if (value)
+        vis_graph_fail(g, VISEME_ERR_MODEL,
+                       "%s: viseme.config \"%s\" is none that this network has",
+                       vis_weights_name(vis_model_weights(g->model)), key);
+    return 0;
+}
+
+int vis_wanted(const struct vis_graph *g, const char *input)
+{
+    for (size_t i = 0; i < g->bound_count; i++)
+        if (g->bound[i].name && strcmp(g->bound[i].name, input) == 0)
+            return 1;
+    return !g->bound;
+}
+
 static int axis_of(char letter)
 {
     return (int)(strchr("NTHWC", letter) - "NTHWC");
@@ -208,14 +230,17 @@ static const viseme_tensor *find_bound(struct vis_graph *g, const char *name)
     return found;
 }
 
-/* "[N 3 T 64 128]": numbers where an axis is fixed, its letter where it is free. */
+/* "[N 3 T 64 128]": numbers where an axis is fixed, its letter where it is free, "T>4" where it
+ * must be longer than that. */
 static void wanted_text(char *text, size_t size, const char *axes, const int fixed[VIS_AXES])
 {
     size_t at = (size_t)snprintf(text, size, "[");
     for (size_t i = 0; axes[i] && at < size; i++) {
         int n = fixed[axis_of(axes[i])];
-        at += n ? (size_t)snprintf(text + at, size - at, "%s%d", i ? " " : "", n)
-                : (size_t)snprintf(text + at, size - at, "%s%c", i ? " " : "", axes[i]);
+        at += n > 0 ? (size_t)snprintf(text + at, size - at, "%s%d", i ? " " : "", n)
+                    : (size_t)snprintf(text + at, size - at, "%s%c", i ? " " : "", axes[i]);
+        if (n < 0 && at < size)
+            at += (size_t)snprintf(text + at, size - at, ">%d", -n - 1);
     }
     if (at < size)
         snprintf(text + at, size - at, "]");
@@ -228,14 +253,14 @@ vis_val vis_input(struct vis_graph *g, const char *name, const char *axes,
         return 0;
     int dim[VIS_AXES];
     for (int i = 0; i < VIS_AXES; i++)
-        dim[i] = fixed[i] ? fixed[i] : 1;
+        dim[i] = fixed[i] > 0 ? fixed[i] : fixed[i] < 0 ? -fixed[i] : 1;
     const viseme_tensor *bound = find_bound(g, name);
     if (bound) {
         int fits = bound->rank == (int)strlen(axes) && bound->data;
         for (int i = 0; fits && i < bound->rank; i++) {
-            int want = fixed[axis_of(axes[i])];
-            fits =
-                want ? bound->shape[i] == want : bound->shape[i] >= 1 && bound->shape[i] <= MAX_DIM;
+            int want = fixed[axis_of(axes[i])], least = want < 0 ? -want : 1;
+            fits = want > 0 ? bound->shape[i] == want
+                            : bound->shape[i] >= least && bound->shape[i] <= MAX_DIM;
             dim[axis_of(axes[i])] = fits ? (int)bound->shape[i] : 1;
         }
         if (!fits) {
@@ -327,7 +352,8 @@ viseme_status vis_graph_build(struct vis_graph *g, const viseme_model *model,
         vis_graph_add_value(g, (const int[VIS_AXES]){1, 1, 1, 1, 1}); /* value 0: none */
     vis_model_net(model)->build(g);
     check_no_stranger(g);
-    check_all_used(g);
+    if (!inputs) /* else parts of the network may have been left out */
+        check_all_used(g);
     if (g->status == VISEME_OK)
         vis_concat_join(g);
     for (int i = 1; i < g->value_count && g->status == VISEME_OK; i++)

@@ -53,7 +53,7 @@ struct vis_op {
     int parts; /* 1: it works on parts of concatenations, whose stride[VIS_W] is above dim[VIS_C] */
 };
 
-enum { VIS_NODE_INPUTS = 2 };
+enum { VIS_NODE_INPUTS = 2, VIS_GRAPH_INPUTS = 8, VIS_GRAPH_OUTPUTS = 16 };
 
 struct vis_node {
     const struct vis_op *op;
@@ -83,7 +83,7 @@ struct vis_graph {
     int node_count, node_room;
     struct vis_node *nodes;
     int input_count, output_count;
-    struct vis_port inputs[8], outputs[8];
+    struct vis_port inputs[VIS_GRAPH_INPUTS], outputs[VIS_GRAPH_OUTPUTS];
     unsigned char *used; /* [tensors of the weights file] 1: a node asked for it */
     size_t arena_floats;
 };
@@ -96,7 +96,13 @@ struct vis_net {
 
 /* ---- what a net calls ------------------------------------------------------------------------ */
 
-/* An input. fixed[axis] > 0 is what that axis must be; 0 leaves it to the caller. */
+/* Whether a part of the network is wanted that begins at this input: always while a model is
+ * checked, else when the caller gives it. A network of independent parts asks before it builds each
+ * of them, so that each can run alone. */
+int vis_wanted(const struct vis_graph *g, const char *input);
+
+/* An input. fixed[axis] > 0 is what that axis must be; 0 leaves it to the caller, -n, too, but it
+ * must be n at least. */
 vis_val vis_input(struct vis_graph *g, const char *name, const char *axes,
                   const int fixed[VIS_AXES]);
 void vis_output(struct vis_graph *g, const char *name, const char *axes, vis_val x);
@@ -130,7 +136,8 @@ vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_co
 vis_val vis_conv_transposed(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
 
 /* Depthwise convolution: every channel by a kernel of its own; out = C, of the other fields k,
- * stride, pad and pad_end count. Weights "<name>.weight" [C 1 kt kh kw] and "<name>.bias" [C]. */
+ * stride, pad, pad_end, norm and act (none or ReLU) count. Weights "<name>.weight" [C 1 kt kh kw]
+ * and "<name>.bias" [C]. */
 vis_val vis_depthwise(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
 
 /* vis_depthwise() with the k, stride, pad and pad_end of `conv`, then a 1x1 vis_conv() with the
@@ -178,12 +185,27 @@ vis_val vis_l2_normalize(struct vis_graph *g, vis_val x);
 /* Rows first .. first + count - 1 of every frame: [N T H W C] -> [N T count W C]. */
 vis_val vis_crop_rows(struct vis_graph *g, vis_val x, int first, int count);
 
+/* x over the Euclidean length of the C channels of a position plus eps, times a weight for each
+ * channel: "<name>.weight" [C]. */
+vis_val vis_l2_scale(struct vis_graph *g, vis_val x, const char *name, float eps);
+
+/* x and, over every position of `half`, four times the same of it (nearest neighbour):
+ *   [N T 2H 2W C], [N T H W C] -> [N T 2H 2W C] */
+vis_val vis_upsample_add(struct vis_graph *g, vis_val x, vis_val half);
+
+/* The first so many channels as one, their maximum: [N T H W C] -> [N T H W C - first + 1]. */
+vis_val vis_maxout(struct vis_graph *g, vis_val x, int first);
+
 /* An integer of the file's viseme.config; `fallback` when it has none. Outside low .. high it is
  * an error of the graph. */
 int vis_config_int(struct vis_graph *g, const char *key, int fallback, int low, int high);
 /* Likewise a list of `count` integers: `values` holds what counts when the file has none. */
 void vis_config_ints(struct vis_graph *g, const char *key, int *values, int count, int low,
                      int high);
+
+/* The index of the text of the config in `choices`, which NULL ends; 0 when there is none. Another
+ * text is an error of the graph. */
+int vis_config_choice(struct vis_graph *g, const char *key, const char *const *choices);
 
 /* ---- what operations call -------------------------------------------------------------------- */
 

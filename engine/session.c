@@ -16,8 +16,8 @@ struct viseme_session {
     int planned, has_run, keep_all;
     struct vis_graph graph; /* for the shapes of the last run */
     float *arena;
-    float *outputs[8];            /* dense, in the caller's axis order */
-    viseme_profile_node *profile; /* [inputs, nodes, outputs] */
+    float *outputs[VIS_GRAPH_OUTPUTS]; /* dense, in the caller's axis order */
+    viseme_profile_node *profile;      /* [inputs, nodes, outputs] */
     size_t profile_count;
 };
 
@@ -219,6 +219,10 @@ viseme_status viseme_session_output(const viseme_session *s, const char *name, v
             out->data = s->outputs[i];
             return VISEME_OK;
         }
+    for (size_t i = 0; name && i < viseme_session_output_count(s); i++)
+        if (strcmp(viseme_session_output_name(s, i), name) == 0)
+            return vis_fail(err, VISEME_ERR_ARGUMENT,
+                            "the last run had no input that the output \"%s\" follows from", name);
     return vis_fail(err, VISEME_ERR_ARGUMENT, "the network %s has no output \"%s\"",
                     vis_model_net(s->model)->name, name ? name : "(null)");
 }

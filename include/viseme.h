@@ -211,7 +211,11 @@ VISEME_API const char *viseme_session_output_name(const viseme_session *session,
 
 /** Runs the network once.
  *
- *  inputs  every input of the network, in any order; read during the call only.
+ *  inputs  every input of the network, in any order; read during the call only. Of a network of
+ *          independent parts ("syncnet": "lip" and "aud"; "synce2e": besides them "matrix", where
+ *          it has a classifier) any of them: only the parts that they lead to are run, and have
+ *          outputs. Who runs them in turn opens a session for each, since a change of shapes or
+ *          parts plans anew; the sessions share the model's weights.
  *
  *  The first run with given shapes plans the memory for them; further runs with the same
  *  shapes allocate nothing. NaN and Inf in an input travel to the output as IEEE 754 says.
@@ -221,7 +225,8 @@ VISEME_API viseme_status viseme_session_run(viseme_session *session, const visem
                                             size_t count, viseme_error *err);
 
 /** An output of the last run. The data belongs to the session and lives until its next run.
- *  Returns VISEME_OK, or VISEME_ERR_ARGUMENT (unknown name, or no run yet). */
+ *  Returns VISEME_OK, or VISEME_ERR_ARGUMENT (unknown name, one of a part that did not run, or no
+ *  run yet). */
 VISEME_API viseme_status viseme_session_output(const viseme_session *session, const char *name,
                                                viseme_tensor *out, viseme_error *err);
 
