@@ -1,5 +1,6 @@
 #include "cli/lookup.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,7 @@ viseme_status vis_find_weights(char **path, const char *given, const char *name)
         }
     if (!*path) {
         vis_complain("no weights: neither %s nor %s is there, and VISEME_WEIGHTS is not set; "
-                     "name a file with -m",
+                     "name a file with -m, or convert published ones (docs/weights-format.md)",
                      places[0] ? places[0] : name, places[1] ? places[1] : name);
         status = VISEME_ERR_MODEL;
     }
@@ -129,6 +130,56 @@ viseme_status vis_find_face_weights(char **path, const char *name, int needed)
     free(places[0]);
     free(places[1]);
     return *path || !needed ? VISEME_OK : VISEME_ERR_MODEL;
+}
+
+/* The names of the pictures in a folder without their ending, after each other. */
+static void list_avatars(const char *folder, char *text, size_t bytes)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        const char *dot = strrchr(entry->d_name, '.');
+        const size_t n = strlen(text);
+        if (dot && strcmp(dot, ".png") == 0)
+            snprintf(text + n, bytes - n, "%s%.*s", n ? ", " : "", (int)(dot - entry->d_name),
+                     entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+viseme_status vis_find_avatar(char **path, const char *name)
+{
+    char *folders[2] = {beside_program("assets", "avatars"),
+                        beside_program("share/viseme", "avatars")};
+    char known[256] = "";
+    viseme_status status = VISEME_ERR_ARGUMENT;
+    *path = NULL;
+    for (int i = 0; i < 2 && !*path; i++) {
+        if (folders[i] && !strchr(name, '/') && asprintf(path, "%s/%s.png", folders[i], name) < 0) {
+            *path = NULL;
+            status = no_memory();
+            goto done;
+        }
+        if (*path && !exists(*path)) {
+            free(*path);
+            *path = NULL;
+        }
+    }
+    for (int i = 0; i < 2 && !*path; i++)
+        if (folders[i])
+            list_avatars(folders[i], known, sizeof known);
+    if (*path)
+        status = VISEME_OK;
+    else if (known[0])
+        vis_complain("there is no avatar '%s'; there are %s, and any picture with --face", name,
+                     known);
+    else
+        vis_complain("no avatars are installed with this program; give a picture with --face");
+done:
+    free(folders[0]);
+    free(folders[1]);
+    return status;
 }
 
 /* Reads a cascade that is to be at `path`; every failure is one of the model. */

@@ -18,6 +18,12 @@ viseme_status vis_find_weights(char **path, const char *given, const char *name)
  * returned, or, if they are `needed`, a failure as above. */
 viseme_status vis_find_face_weights(char **path, const char *name, int needed);
 
+/* Finds the picture of an avatar that comes with viseme: NAME.png in assets/avatars/ beside the
+ * folder of the running program, or in share/viseme/avatars/ there. *path: free with free().
+ * A failure is one line on standard error that lists the avatars there are, and
+ * VISEME_ERR_ARGUMENT or VISEME_ERR_NOMEM. */
+viseme_status vis_find_avatar(char **path, const char *name);
+
 /* Finds and reads the face cascade, an XML file of OpenCV. In this order: `given` (--cascade);
  * $VISEME_CASCADE; the folders of Debian's package opencv-data; share/viseme/ beside the folder
  * of the running program. *text: free with free(). Failures as above. */

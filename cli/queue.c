@@ -62,3 +62,11 @@ void vis_queue_stop(struct vis_queue *q)
     pthread_cond_broadcast(&q->changed);
     pthread_mutex_unlock(&q->mutex);
 }
+
+int vis_queue_is_stopped(struct vis_queue *q)
+{
+    pthread_mutex_lock(&q->mutex);
+    const int stopped = q->stopped;
+    pthread_mutex_unlock(&q->mutex);
+    return stopped;
+}

@@ -31,5 +31,6 @@ void vis_queue_close(struct vis_queue *q);
 /* The one who takes says that he takes no more. What is left can still be taken, without waiting:
  * NULL ends it. */
 void vis_queue_stop(struct vis_queue *q);
+int vis_queue_is_stopped(struct vis_queue *q);
 
 #endif
