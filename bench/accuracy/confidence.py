@@ -4,12 +4,16 @@
     bench/accuracy/confidence.py [--program build/viseme] [--update docs/confidence.md]
 
 Prints Markdown tables; --update puts them between the two FIGURES marks of a file. The clips are in
-../shared (GRID; see docs/confidence.md); without them the script says so and exits with 0.
+../shared (GRID; see docs/confidence.md); without them the script says so and exits with 0. The
+rendered ones are drawn into bench/cache/accuracy, once (`make deps-synth`).
 
 Sets of clips:
     calibration  every 9th of the 891 clips of speaker 1 that the weights were trained on; the
-                 threshold and the default weight of a language model are chosen on these alone
+                 threshold and the default weight of a language model are chosen on these and on
+                 the next alone
+    calibration, rendered  60 clips of the kind that the weights were trained on, but not these
     speaker 1    24 clips of the same man, not trained on
+    rendered     the 80 clean clips of bench/accuracy/run: other people, other sentences
     strangers    10 clips of nine other speakers
     still faces  one frame of each of the strangers' clips and of 10 of speaker 1's, for 3 seconds
     drawn faces  10 drawings whose mouth moves at random, 3 seconds
@@ -24,12 +28,23 @@ import subprocess
 import sys
 import tempfile
 
+import testset
 from grid import CLIPS, clips, files, sentence
 from reader import ROOT, Reader
 
 TRAINED = os.path.join(ROOT, os.pardir, "shared", "data", "grid_s1")
+RENDERED = ("calibration, rendered", "rendered")  # GRID's grammar says little about these
 EDGES = [0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0001]
 BEGIN, END = "<!-- FIGURES: begin -->", "<!-- FIGURES: end -->"
+
+
+def said(path):
+    """The words said in a clip."""
+    text = os.path.splitext(path)[0] + ".txt"
+    if not os.path.exists(text):
+        return sentence(path)
+    with open(text, encoding="ascii") as file:
+        return file.read().split()
 
 
 # ---- Words ------------------------------------------------------------------------------------
@@ -63,7 +78,7 @@ def judged_words(paths, found):
     pairs = []
     for path, result in zip(paths, found):
         words = result["hypotheses"][0]["words"]
-        right = right_words(sentence(path), [w["text"].lower() for w in words])
+        right = right_words(said(path), [w["text"].lower() for w in words])
         pairs += [(w["confidence"], r) for w, r in zip(words, right)]
     return pairs
 
@@ -103,8 +118,13 @@ def make_sets(folder):
     known, strangers = clips()
     def name(kind, i):
         return os.path.join(folder, f"{kind}{i:02d}")
+    rendered = {"calibration, rendered": testset.calibration,
+                "rendered": lambda kind: testset.clips(kind, "clean")}
+    drawn = {name: [clip["path"] for kind in testset.SENTENCES for clip in draw(kind)]
+             for name, draw in rendered.items()}
     return {
         "calibration": files(TRAINED, ".mkv")[3::9],
+        **drawn,
         "speaker 1": known,
         "strangers": strangers,
         "still faces": [still(c, name("still", i) + ".mkv")
@@ -159,7 +179,7 @@ def threshold_table(sets, reader, options, threshold):
     lines = ["| clips | read with words | without | no face | lowest | median | highest | below "
              f"{threshold:.2f} |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for name, paths in sets.items():
-        if not paths:
+        if not paths or (options and name in RENDERED):
             continue
         found = reader.read(paths, *options)
         values, silent = clip_confidences(found)
@@ -183,10 +203,18 @@ def verdict(sets, reader, options, threshold):
     total = sum(len(sets[name]) for name in ("still faces", "drawn faces"))
     alarms, missed = sum(c < threshold for c in known), sum(c >= threshold for c in strangers)
     silent = sum(c >= threshold for c in nothing)
+    drawn = "" if options else rendered_alarms(sets, reader, threshold)
     return (f"\nFalse alarms on speaker 1: {alarms} of {len(known)} "
-            f"({percent(alarms / len(known))}). Misses on strangers: {missed} of {len(strangers)} "
-            f"({percent(missed / len(strangers))}). Misses on non-speech, that is words without a "
-            f"warning: {silent} of {total} ({percent(silent / total)}).")
+            f"({percent(alarms / len(known))}). {drawn}Misses on strangers: {missed} of "
+            f"{len(strangers)} ({percent(missed / len(strangers))}). Misses on non-speech, that "
+            f"is words without a warning: {silent} of {total} ({percent(silent / total)}).")
+
+
+def rendered_alarms(sets, reader, threshold):
+    values, _ = clip_confidences(reader.read(sets["rendered"]))
+    alarms = sum(c < threshold for c in values)
+    return (f"False alarms on rendered people: {alarms} of {len(values)} "
+            f"({percent(alarms / len(values) if values else math.nan)}). ")
 
 
 def word_times(paths, found):
@@ -195,11 +223,11 @@ def word_times(paths, found):
     for path, result in zip(paths, found):
         words = result["hypotheses"][0]["words"]
         with open(os.path.splitext(path)[0] + ".align", encoding="ascii") as lines:
-            said = [line.split() for line in lines]
-        said = [(int(a) / 25000, int(b) / 25000, w) for a, b, w in said if w not in ("sil", "sp")]
-        if [w["text"].lower() for w in words] == [w for _, _, w in said]:
-            starts += [w["start_s"] - a for w, (a, _, _) in zip(words, said)]
-            ends += [w["end_s"] - b for w, (_, b, _) in zip(words, said)]
+            parts = [line.split() for line in lines]
+        true = [(int(a) / 25000, int(b) / 25000, w) for a, b, w in parts if w not in ("sil", "sp")]
+        if [w["text"].lower() for w in words] == [w for _, _, w in true]:
+            starts += [w["start_s"] - a for w, (a, _, _) in zip(words, true)]
+            ends += [w["end_s"] - b for w, (_, b, _) in zip(words, true)]
     return starts, ends
 
 
@@ -214,7 +242,7 @@ def error_table(sets, reader, models):
                                          for n in names) + " |",
              "| --- |" + " --- | --- |" * len(names)]
     for title, options in ways:
-        rates = [reader.error_rates([" ".join(sentence(p)) for p in sets[n]],
+        rates = [reader.error_rates([" ".join(said(p)) for p in sets[n]],
                                     reader.read(sets[n], *options)) for n in names]
         cells = [percent(r[unit]["error_rate"]) for r in rates for unit in ("words", "characters")]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
@@ -244,7 +272,7 @@ def measure(program, folder):
     plain, grammar = (), ("--grammar", "grid")
     threshold = reader.read(sets["speaker 1"])[0]["min_confidence"]
     lines = ["### Words: confidence and truth (greedy decoding, no grammar)"]
-    for name in ("calibration", "speaker 1", "strangers"):
+    for name in ("calibration", "calibration, rendered", "speaker 1", "rendered", "strangers"):
         if sets[name]:
             pairs = judged_words(sets[name], reader.read(sets[name]))
             lines += reliability(name.capitalize(), pairs)

@@ -10,13 +10,14 @@ from synth import oracle, sentences
 HEAD = ("clips", "number", "words", "WER", "CER", "WER, grammar", "CER, grammar", "oracle WER",
         "exact", "frames held", "warned")
 NOTES = """
-WER, CER: word and character error rates of `viseme read`, greedy decoding. Grammar: with `--grammar`
-grid or digits, whichever the clips say. Oracle: the word error rate to expect of a reader who knows
-the grammar and the accent and guesses among words that draw alike, and its standard deviation; it
-does not count how long shapes last (weights-tools/synth/oracle.py). Exact: clips without an error.
-Held: frames in which no face was found. Warned: clips below the weights' confidence threshold, both
-without a grammar. Conditions other than clean are the first clips of clean, drawn anew; two rates p
-over n words differ by chance by up to about 2 sqrt(2 p (1 - p) / n).
+WER, CER: word and character error rates of `viseme read`, greedy decoding. Grammar: with
+`--grammar` grid or digits, whichever the clips say. Oracle: the word error rate to expect of a
+reader who knows the grammar and the accent and guesses among words that draw alike, and its
+standard deviation; it does not count how long shapes last (weights-tools/synth/oracle.py). Exact:
+clips without an error; held: frames in which no face was found; warned: clips below the weights'
+confidence threshold; all three without a grammar. Conditions other than clean are the first clips
+of clean, drawn anew; two rates p over n words differ by chance by up to about
+2 sqrt(2 p (1 - p) / n).
 """.strip()
 
 
@@ -31,7 +32,8 @@ class Part:
 
 
 def _rendered(kind, condition, settings, drawn):
-    found = testset.clips(kind, condition, settings.quick, settings.jobs)
+    found = testset.clips(kind, condition, testset.QUICK if settings.quick else None,
+                          settings.jobs)
     drawn.append(found)
     return Part([c["path"] for c in found], [c["text"] for c in found],
                 [c["voice"] for c in found], kind)
@@ -87,16 +89,18 @@ def _percent(x):
     return f"{100 * x:.1f} %"
 
 
+def _oracle(best):
+    return f"{_percent(best['wer'])} (± {100 * best['deviation']:.1f})" if best else "-"
+
+
 def markdown(found):
     """The lines of a results page. found: of measure()."""
     cells = []
     for r in found["rows"]:
-        best = r["oracle"]
         cells.append((r["name"], r["clips"], r["words"],
                       *(_percent(r[d][rate]) for d in ("greedy", "grammar")
                         for rate in ("wer", "cer")),
-                      f"{_percent(best['wer'])} (± {100 * best['deviation']:.1f})" if best else "-",
-                      r["greedy"]["exact"], _percent(r["held"]), r["warned"]))
+                      _oracle(r["oracle"]), r["greedy"]["exact"], _percent(r["held"]), r["warned"]))
     test = found["test_set"]
     return ["## Words read", "", *record.table(HEAD, cells), "", NOTES, "",
             f"Rendered clips: docs/synth.md, split {test['split']}, seed {test['seed']}; SHA-256 "

@@ -22,6 +22,7 @@ SEED = 20                    # of `test`; training drew from other seeds, and fr
 SENTENCES = ("grid", "digits")  # each has its grammar in grammars/
 CLEAN, OTHER = 40, 9         # clips of each kind of sentence
 QUICK = 3
+CALIBRATION = 30
 # name: options of corpus.py
 CONDITIONS = {"clean": ()}
 CONDITIONS.update((name, ("--condition", name)) for name in
@@ -34,21 +35,36 @@ class HeldIn(Exception):
     """A clip that training may have seen."""
 
 
-def clips(kind, condition, quick, jobs):
-    """The clips of one condition, made where they are missing: lines of the manifest with "path".
-    kind: of SENTENCES. Raises HeldIn, and subprocess.CalledProcessError when drawing fails."""
-    folder = os.path.join(CACHE, f"{kind}-{condition.replace(' ', '')}")
-    count = QUICK if quick else CLEAN if condition == "clean" else OTHER
+def _draw(name, split, seed, kind, count, options, jobs):
+    """Lines of the manifest, with "path"."""
+    folder = os.path.join(CACHE, name)
     subprocess.run([sys.executable, os.path.join(SYNTH, "synth", "corpus.py"), "--out", folder,
-                    "--split", "test", "--seed", str(SEED), "--sentences", kind, "--clips",
-                    str(count), "--jobs", str(jobs), *CONDITIONS[condition]], check=True)
+                    "--split", split, "--seed", str(seed), "--sentences", kind, "--clips",
+                    str(count), "--jobs", str(jobs), *options], check=True)
     with open(os.path.join(folder, "manifest.jsonl"), encoding="utf-8") as file:
         found = [json.loads(line) for line in file]
     for clip in found:
-        if clip["split"] != "test" or sentences.split_of(clip["text"]) != "test":
-            raise HeldIn(f"{clip['name']} is no clip of the test split")
         clip["path"] = os.path.join(folder, clip["name"] + ".mp4")
     return found
+
+
+def clips(kind, condition, count=None, jobs=1):
+    """The clips of one condition, made where they are missing: lines of the manifest with "path".
+    kind: of SENTENCES; count: None for all. Raises HeldIn, and subprocess.CalledProcessError when
+    drawing fails."""
+    count = count or (CLEAN if condition == "clean" else OTHER)
+    found = _draw(f"{kind}-{condition.replace(' ', '')}", "test", SEED, kind, count,
+                  CONDITIONS[condition], jobs)
+    for clip in found:
+        if clip["split"] != "test" or sentences.split_of(clip["text"]) != "test":
+            raise HeldIn(f"{clip['name']} is no clip of the test split")
+    return found
+
+
+def calibration(kind, jobs=1):
+    """Clips to choose thresholds on: of the split that training draws from, by another seed."""
+    return _draw(f"calibration-{kind}", "train", SEED, kind, CALIBRATION,
+                 ("--condition", "mixed"), jobs)
 
 
 def digest(clip_lists):

@@ -1,10 +1,11 @@
 """The homophene oracle: what a perfect lip reader gets wrong.
 
 It knows the grammar, the accent of every clip and every shape of the mouth, and takes each word for
-one of those that may stand in its place and draw alike (visemes.homophene_classes). Among k of them
-it guesses, and is right once in k times. A network with more errors has something to learn. One with
-clearly fewer sees what the table of visemes does not say: how long shapes last, which the oracle
-does not count (the vowel of "bad" is longer than that of "bat"), or a mistake of the renderer.
+one of those that may stand in its place and draw alike (visemes.homophene_classes). Among k of
+them it guesses, and is right once in k times. A network with more errors has something to learn.
+One with clearly fewer sees what the table of visemes does not say: how long shapes last, which the
+oracle does not count (the vowel of "bad" is longer than that of "bat"), or a mistake of the
+renderer.
 """
 import math
 
