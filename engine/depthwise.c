@@ -25,6 +25,11 @@ void vis_depthwise_find(struct vis_graph *g, struct vis_depthwise *d, vis_val x,
     const int shape[4] = {d->channels, conv->k[0], conv->k[1], conv->k[2]};
     d->weight = vis_graph_weight(g, weight, shape, 4);
     d->bias = vis_graph_weight(g, bias, shape, 1);
+    if (conv->norm) {
+        struct vis_norm norm;
+        vis_norm_name(&norm, conv->norm, vis_norm_torch, conv->norm_eps);
+        vis_norm_find(g, &d->norm, &norm, d->channels);
+    }
 }
 
 static void unpack(void *data)
@@ -52,11 +57,14 @@ static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error
     }
     vis_weights_to_f32(raw, d->weight);
     vis_weights_to_f32(w->bias, d->bias);
+    viseme_status status = vis_norm_fold(&d->norm, raw, w->bias, 1, d->channels, d->taps, err);
     for (size_t tap = 0; tap < taps; tap++)
         for (size_t ch = 0; ch < channels; ch++)
             w->weight[tap * step + ch] = raw[ch * taps + tap];
     free(raw);
-    return VISEME_OK;
+    if (status != VISEME_OK)
+        unpack(w);
+    return status;
 }
 
 viseme_status vis_depthwise_prepare(const struct vis_graph *g, struct vis_depthwise *d, vis_val x,
@@ -89,6 +97,12 @@ void vis_depthwise_row(const struct vis_depthwise *d, const struct vis_run *run,
                        c->pad[2] * in->stride[VIS_W];
     run->kernels->depthwise_f32(dst, dst_step, src, c->stride[2] * in->stride[VIS_W], d->tap_offset,
                                 d->taps, d->packed->weight, d->packed->bias, w, d->channels);
+    if (c->act != VIS_ACT_RELU)
+        return;
+    const int together = dst_step == d->channels; /* pixels lie side by side */
+    for (int i = 0; i < (together ? 1 : w); i++)
+        run->kernels->relu_f32(dst + i * dst_step, dst + i * dst_step,
+                               (size_t)(together ? w * d->channels : d->channels));
 }
 
 static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int threads,

@@ -3,13 +3,15 @@
 #define VIS_ENGINE_DEPTHWISE_H
 
 #include "engine/model.h"
+#include "engine/norm.h"
 
 enum { VIS_DEPTHWISE_TAPS = 64 };
 
 struct vis_depthwise {
-    struct vis_conv conv; /* k, stride, pad */
+    struct vis_conv conv; /* k, stride, pad, act */
     int channels, taps;
     const struct vis_weights_tensor *weight, *bias;
+    struct vis_norm_tensors norm;
     const struct vis_depthwise_weights *packed;
     ptrdiff_t tap_offset[VIS_DEPTHWISE_TAPS];
 };

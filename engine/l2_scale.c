@@ -1,0 +1,107 @@
+/* Every position's channels brought to one length. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/memory.h"
+#include "engine/model.h"
+
+struct l2_scale_state {
+    const struct vis_weights_tensor *weight;
+    float eps;
+    const float *const *packed; /* [C] */
+};
+
+struct l2_scale_run {
+    const struct vis_node *node;
+    const struct vis_run *run;
+};
+
+static void unpack(void *data)
+{
+    vis_memory_free(*(float **)data);
+}
+
+static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error *err)
+{
+    const struct l2_scale_state *s = context;
+    float **weight = data;
+    *bytes = s->weight->count * sizeof **weight;
+    *weight = vis_memory_alloc(*bytes);
+    if (!*weight)
+        return vis_fail_nomem(err, *bytes);
+    vis_weights_to_f32(*weight, s->weight);
+    return VISEME_OK;
+}
+
+static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int threads,
+                             viseme_error *err)
+{
+    struct l2_scale_state *s = node->state;
+    char key[256];
+    const void *packed;
+    (void)threads;
+    snprintf(node->algorithm, sizeof node->algorithm, "rows");
+    snprintf(key, sizeof key, "l2_scale %s", s->weight->info.name);
+    viseme_status status =
+        vis_model_packed(g->model, key, sizeof(float *), pack, unpack, s, &packed, err);
+    if (status == VISEME_OK)
+        s->packed = packed;
+    return status;
+}
+
+static void pixel(float *dst, const float *src, const float *weight, float eps, int channels)
+{
+    double squares = 0;
+    for (int i = 0; i < channels; i++)
+        squares += (double)src[i] * (double)src[i];
+    const float norm = (float)sqrt(squares) + eps;
+    for (int i = 0; i < channels; i++)
+        dst[i] = src[i] / norm * weight[i];
+}
+
+/* One row [W C] of a frame. */
+static void row_task(void *context, int task, int thread)
+{
+    const struct l2_scale_run *r = context;
+    const struct l2_scale_state *s = r->node->state;
+    const struct vis_value *x = vis_graph_value(r->run->graph, r->node->in[0]);
+    const struct vis_value *y = vis_graph_value(r->run->graph, r->node->out);
+    (void)thread;
+    const int at[3] = {task / y->dim[VIS_H] / y->dim[VIS_T], task / y->dim[VIS_H] % y->dim[VIS_T],
+                       task % y->dim[VIS_H]};
+    float *dst = vis_run_data(r->run, r->node->out);
+    const float *src = vis_run_data(r->run, r->node->in[0]);
+    for (int i = 0; i < 3; i++) { /* N T H */
+        dst += at[i] * y->stride[i];
+        src += at[i] * x->stride[i];
+    }
+    for (int w = 0; w < y->dim[VIS_W]; w++)
+        pixel(dst + w * y->stride[VIS_W], src + w * x->stride[VIS_W], *s->packed, s->eps,
+              y->dim[VIS_C]);
+}
+
+static void run(const struct vis_node *node, const struct vis_run *run)
+{
+    const int *dim = vis_graph_value(run->graph, node->out)->dim;
+    struct l2_scale_run r = {node, run};
+    vis_threads_run(run->threads, dim[VIS_N] * dim[VIS_T] * dim[VIS_H], row_task, &r);
+}
+
+static const struct vis_op l2_scale_op = {.kind = "l2_scale", .prepare = prepare, .run = run};
+
+vis_val vis_l2_scale(struct vis_graph *g, vis_val x, const char *name, float eps)
+{
+    char weight[256];
+    struct l2_scale_state *s;
+    if (g->status != VISEME_OK)
+        return 0;
+    const int *dim = vis_graph_value(g, x)->dim;
+    const int same[VIS_AXES] = {dim[0], dim[1], dim[2], dim[3], dim[4]};
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    const struct vis_weights_tensor *t = vis_graph_weight(g, weight, &same[VIS_C], 1);
+    vis_val y = vis_graph_add(g, &l2_scale_op, name, x, 0, same, sizeof *s, (void **)&s);
+    if (s)
+        *s = (struct l2_scale_state){.weight = t, .eps = eps};
+    return y;
+}
