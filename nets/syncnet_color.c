@@ -45,6 +45,15 @@ static void build(struct vis_graph *g)
     vis_val face = vis_input(g, "face", "NCHW", halves);
     audio = vis_wav2lip_audio(g, audio, "audio_encoder", audio_residuals);
     face = encode_face(g, face);
+    if (g->status != VISEME_OK)
+        return;
+    const int width[2] = {vis_graph_value(g, face)->dim[VIS_C],
+                          vis_graph_value(g, audio)->dim[VIS_C]};
+    if (width[0] != width[1])
+        vis_graph_fail(g, VISEME_ERR_MODEL,
+                       "the vectors of face and audio have %d and %d elements and cannot be "
+                       "compared: the last face_widths and audio_widths of viseme.config differ",
+                       width[0], width[1]);
     vis_output(g, "audio_embedding", "NC", vis_l2_normalize(g, audio));
     vis_output(g, "face_embedding", "NC", vis_l2_normalize(g, face));
 }

@@ -5,6 +5,7 @@ the original weights and their goldens are in ../shared.
 
     tests/make_data.py FOLDER
 """
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.path.join(ROOT, os.pardir, "shared")
-NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh"]
+NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
+            "syncnet_color", "yunet", "s3fd"]
 # Networks whose real weights may lie beside this repository, and the files they are in.
 REAL = {"blazeface": "blazeface.pth", "facemesh": "blazeface_landmark.pth"}
 
@@ -32,7 +34,9 @@ def write_taps(goldens, network, start):
 def make(network, folder):
     start = os.path.join(folder, network)
     tool("seeded_weights.py", network, "-o", f"{start}.safetensors")
-    tool("seeded_weights.py", network, "--input", "x", "-o", f"{start}.x.npy")
+    with open(os.path.join(ROOT, "tests", "goldens", network, "manifest.json")) as file:
+        for name in json.load(file)["inputs"]:
+            tool("seeded_weights.py", network, "--input", name, "-o", f"{start}.{name}.npy")
     write_taps(os.path.join(ROOT, "tests", "goldens"), network, start)
 
 

@@ -22,7 +22,8 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GOLDENS = os.path.join(ROOT, "tests", "goldens")
-NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh"]
+NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
+            "syncnet_color", "yunet", "s3fd"]
 LEVELS = ["c", "avx2", "avx512"]
 THREADS = [1, 2]
 
@@ -88,7 +89,7 @@ def main(argv):
     args = p.parse_args(argv)
     viseme = os.path.join(os.path.abspath(args.build), "viseme")
     rows = []
-    line = "{:<13} {:<10} {:<7} {:<7} {:>7}  {:>9}  {:>9}  {:>9}  {}"
+    line = "{:<13} {:<15} {:<7} {:<7} {:>7}  {:>9}  {:>9}  {:>9}  {}"
     if not args.json:
         print(line.format("network", "output", "cpu", "gemm", "threads", "worst", "e", "limit",
                           ""))

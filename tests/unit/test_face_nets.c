@@ -13,6 +13,7 @@
 #include "engine/session.h"
 #include "io/npy.h"
 #include "tests/support/data.h"
+#include "tests/support/taps.h"
 
 #define GOLDENS "../shared/goldens/"
 
@@ -65,45 +66,6 @@ static int has_activation(const char *module)
     return 0;
 }
 
-/* Mean over the whole value and its first 64 elements in PyTorch's order [B C H W]; 0 without a
- * tap of that name. */
-static int check_tap(const char *net, const char *module, const struct vis_value *v,
-                     const float *data)
-{
-    char name[96];
-    snprintf(name, sizeof name, "%s.%s.first64.npy", net, module);
-    if (access(test_data(name), R_OK) != 0)
-        return 0;
-    struct vis_npy first = load(test_data(name));
-    snprintf(name, sizeof name, "%s.%s.mean.npy", net, module);
-    struct vis_npy mean = load(test_data(name));
-    snprintf(name, sizeof name, "%s.%s.std.npy", net, module);
-    struct vis_npy deviation = load(test_data(name));
-    const double within = 2e-5 * ((double)deviation.data[0] + fabs((double)mean.data[0]));
-    const int activated = has_activation(module), elements = (int)first.shape[0];
-    double sum = 0;
-    int at = 0;
-    for (int n = 0; n < v->dim[VIS_N]; n++)
-        for (int c = 0; c < v->dim[VIS_C]; c++)
-            for (int h = 0; h < v->dim[VIS_H]; h++)
-                for (int w = 0; w < v->dim[VIS_W]; w++, at++) {
-                    const double got = (double)data[n * v->stride[VIS_N] + h * v->stride[VIS_H] +
-                                                    w * v->stride[VIS_W] + c];
-                    sum += got;
-                    const double want = at < elements ? (double)first.data[at] : got;
-                    if (!(activated && want < 0) && !(fabs(got - want) <= within))
-                        fail_msg("first diverging node: %s %s, element %d is %.8g, want %.8g", net,
-                                 module, at, got, want);
-                }
-    if (!activated && !(fabs(sum / at - (double)mean.data[0]) <= within))
-        fail_msg("first diverging node: %s %s, mean is %.8g, want %.8g", net, module, sum / at,
-                 (double)mean.data[0]);
-    vis_npy_free(&first);
-    vis_npy_free(&mean);
-    vis_npy_free(&deviation);
-    return 1;
-}
-
 /* Every node that has a tap matches it; `least` of them must have one. */
 static void check_nodes(viseme_session *s, const char *net, int least)
 {
@@ -114,7 +76,7 @@ static void check_nodes(viseme_session *s, const char *net, int least)
     for (int i = 0; (node = vis_session_node(s, i, &value, &data)); i++) {
         char module[64];
         module_of(module, sizeof module, node);
-        checked += check_tap(net, module, value, data);
+        checked += taps_check(net, module, value, data, has_activation(module), 2e-5);
     }
     if (checked < least)
         fail_msg("%s: only %d nodes have taps", net, checked);

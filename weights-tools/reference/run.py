@@ -2,6 +2,7 @@
 """Runs a converted weights file in PyTorch, to compare viseme with.
 
   run.py lipnet WEIGHTS.safetensors --input x.npy --output logits.npy [--threads N]
+  run.py wav2lip WEIGHTS.safetensors --input mel=m.npy --input face=f.npy --output frames.npy
 
 Networks with several outputs write the one that --name names.
 """
@@ -19,7 +20,7 @@ import checkpoint  # noqa: E402
 from errors import EXIT_USAGE, Refusal  # noqa: E402
 from output import complete_file  # noqa: E402
 
-NETWORKS = ["blazeface", "facemesh", "lipnet"]
+NETWORKS = ["blazeface", "facemesh", "lipnet", "syncnet_color", "wav2lip", "wav2lip_disc"]
 
 
 def load(arch, path):
@@ -29,14 +30,23 @@ def load(arch, path):
         raise Refusal(f"holds {metadata.get('viseme.arch')}, not {arch}")
     net = importlib.import_module(f"reference.{arch}").from_config(
         json.loads(metadata["viseme.config"]))
-    net.load_state_dict({n: torch.from_numpy(t.f32()) for n, t in tensors.items()})
+    load_into(net, {n: t.f32() for n, t in tensors.items()})
     return net
 
 
+def load_into(net, arrays):
+    """Loads {name: array}, all that the network has but batch norm's count of batches."""
+    counts = {n: t for n, t in net.state_dict().items() if n.endswith(".num_batches_tracked")}
+    net.load_state_dict({**counts, **{n: torch.from_numpy(a) for n, a in arrays.items()}})
+
+
 def run(net, x):
-    """numpy in; out an array, or a dict of them for a network with several outputs."""
+    """numpy in, {name: array} for a network with several inputs; out likewise."""
+    def tensor(array):
+        return torch.from_numpy(np.asarray(array, np.float32))
+
     with torch.no_grad():
-        y = net(torch.from_numpy(np.asarray(x, np.float32)))
+        y = net(**{n: tensor(a) for n, a in x.items()}) if isinstance(x, dict) else net(tensor(x))
     return {n: v.numpy() for n, v in y.items()} if isinstance(y, dict) else y.numpy()
 
 
@@ -45,14 +55,20 @@ def main(argv):
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("arch", metavar="NETWORK", choices=NETWORKS, help=", ".join(NETWORKS))
     p.add_argument("weights", metavar="WEIGHTS")
-    p.add_argument("--input", metavar="X.npy", required=True)
+    p.add_argument("--input", metavar="[NAME=]X.npy", required=True, action="append",
+                   help="every input once; one alone needs no name")
     p.add_argument("--output", metavar="Y.npy", required=True)
     p.add_argument("--name", metavar="OUTPUT", help="which output, if there are several")
     p.add_argument("--threads", metavar="N", type=int, default=1)
     args = p.parse_args(argv)
     torch.set_num_threads(args.threads)
     try:
-        y = run(load(args.arch, args.weights), np.load(args.input))
+        named = dict(item.split("=", 1) for item in args.input if "=" in item)
+        if len(named) != len(args.input) and (named or len(args.input) > 1):
+            raise Refusal("--input wants NAME=X.npy, each name once, where there are several",
+                          EXIT_USAGE)
+        x = {n: np.load(path) for n, path in named.items()} or np.load(args.input[0])
+        y = run(load(args.arch, args.weights), x)
         if isinstance(y, dict) and args.name not in y:
             raise Refusal(f"{args.arch} has the outputs {', '.join(y)}: state one with --name",
                           EXIT_USAGE)
