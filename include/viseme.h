@@ -588,6 +588,144 @@ VISEME_API viseme_status viseme_dubber_finish(viseme_dubber *dubber, viseme_erro
 VISEME_API int viseme_dubber_gap(const viseme_dubber *dubber, size_t i, viseme_gap *gap);
 VISEME_API void viseme_dubber_get_stats(const viseme_dubber *dubber, viseme_dubber_stats *stats);
 
+/* ---- Checking lip sync ------------------------------------------------------------------- */
+
+typedef struct viseme_sync viseme_sync;
+
+/** How an offset is read off the embeddings; docs/sync.md has sources and formulas. */
+typedef enum viseme_sync_method {
+    VISEME_SYNC_SYNCNET = 0,  /**< mean distance, sound beyond the ends counted as zeros: the
+                                   evaluation of SyncNet, whose scores are LSE-D and LSE-C */
+    VISEME_SYNC_E2E = 1,      /**< the classifier in the model's own file, slid over the video */
+    VISEME_SYNC_CLS = 2,      /**< a classifier in a file of its own, likewise */
+    VISEME_SYNC_DIAG = 3,     /**< mean cosine along the diagonals of the similarity matrix */
+    VISEME_SYNC_BASELINE = 4, /**< as SYNCNET, between embeddings of length 1 */
+    VISEME_SYNC_BEST = 5      /**< the one the model is best at: SYNCNET or DIAG */
+} viseme_sync_method;
+
+/** Why there is no offset. */
+typedef enum viseme_sync_reason {
+    VISEME_SYNC_KNOWN = 0,
+    VISEME_SYNC_NO_FACE = 1,
+    VISEME_SYNC_NO_SOUND = 2,
+    VISEME_SYNC_NO_SPEECH = 3, /**< less than 0.4 s of sound that may be speech beside a face */
+    VISEME_SYNC_TOO_SHORT = 4, /**< too few pictures of a face in a row */
+    VISEME_SYNC_FLAT = 5,      /**< no offset stands out from the others */
+    VISEME_SYNC_AT_EDGE = 6    /**< the best offset is the last one tried: look further */
+} viseme_sync_reason;
+
+/** Options of viseme_sync_open(). All zero is the default, but for what finds faces. */
+typedef struct viseme_sync_options {
+    viseme_crop_options crop; /**< what finds faces, and whose: all of them with `all_faces`, up to
+                                   16 at a time; its rate and on_no_face are not used */
+    const viseme_model *classifier; /**< for VISEME_SYNC_CLS ("synce2e_cls"), or NULL; must outlive
+                                         the object */
+    double range_ms; /**< offsets from -range_ms to range_ms are tried, up to 4000; 0: 600 */
+    double window_s; /**< of the offsets over time, 1 to 600; 0: 10 */
+    int threads;     /**< as in viseme_session_options */
+} viseme_sync_options;
+
+/** What one method makes of the whole input. Offsets are of the sound: above 0 it is early, before
+ *  the lips; to repair that, delay it by as much. */
+typedef struct viseme_sync_result {
+    viseme_sync_method method;
+    viseme_sync_reason reason; /**< VISEME_SYNC_KNOWN, or why the offset is unknown; the numbers are
+                                    then the best guess, 0 without any */
+    double offset_ms;          /**< between frames by interpolation */
+    int offset_frames;         /**< of 40 ms, the best whole one */
+    double confidence;   /**< median cost minus lowest one; of classifiers a probability, 0 to 1 */
+    double prominence;   /**< confidence in standard deviations of the rest of the curve */
+    double range_ms;     /**< what was tried, which may be less than was asked for */
+    int range_limit;     /**< why: 0 it is not less; 1 the method cannot; 2 the clip is too short */
+    double lse_d, lse_c; /**< scores of SyncNet's evaluation, range 15 frames, means over the faces;
+                              NaN without any */
+    int has_drift;       /**< 0: too little to tell */
+    double drift_ms_per_min;
+    double start_s, duration_s;       /**< time of the first frame; of all */
+    double face_s, speech_s;          /**< seconds with a face; with sound that may be speech */
+    int64_t frames;                   /**< pushed */
+    size_t faces;                     /**< viseme_sync_get_face() has so many, */
+    size_t windows;                   /**< viseme_sync_get_window(), */
+    size_t steps;                     /**< viseme_sync_get_step(), */
+    size_t spans;                     /**< and viseme_sync_get_span() */
+    double face_seconds, net_seconds; /**< time spent finding faces, and in networks */
+} viseme_sync_result;
+
+/** A face that was followed. */
+typedef struct viseme_sync_face {
+    viseme_track track;
+    viseme_face box;           /**< in the middle of the track: box and id only */
+    int64_t rows;              /**< windows of five pictures that were compared with sound */
+    viseme_sync_reason reason; /**< as in the result, of this face alone, likewise all below */
+    double offset_ms;
+    double confidence, prominence;
+    double lse_d, lse_c;
+    double speaking_s; /**< time in which it is the one that speaks */
+} viseme_sync_face;
+
+/** The offset in a stretch of time. */
+typedef struct viseme_sync_window {
+    double start_s, end_s;
+    int face;  /**< id of the face */
+    int known; /**< 0: no speech, or no offset stands out */
+    double offset_ms, confidence, prominence;
+} viseme_sync_window;
+
+/** A change of the offset at once. */
+typedef struct viseme_sync_step {
+    double time_s;              /**< the most likely time */
+    double from_s, to_s;        /**< it lies between these */
+    double before_ms, after_ms; /**< the offsets on both sides */
+} viseme_sync_step;
+
+/** A stretch in which a face speaks. */
+typedef struct viseme_sync_span {
+    int face; /**< id */
+    double start_s, end_s;
+} viseme_sync_span;
+
+/** Opens the task that compares lips with sound.
+ *  model  a SyncNet (viseme.arch "syncnet") or one of the end-to-end kind ("synce2e"); must outlive
+ *         the object.
+ *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (of another network, a damaged
+ *  cascade) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_sync_open(viseme_sync **out, const viseme_model *model,
+                                          const viseme_sync_options *opts, viseme_error *err);
+VISEME_API void viseme_sync_close(viseme_sync *sync);
+
+/** Takes the next frame; times as in viseme_cropper_push(). */
+VISEME_API viseme_status viseme_sync_push(viseme_sync *sync, const viseme_image *frame,
+                                          double seconds, viseme_error *err);
+/** Takes the next sound: mono, 16000 samples a second, -1 to 1, the first sample at the time of the
+ *  first frame. Frames and sound may come in any order; what one is ahead of the other is held, 4
+ * KB for 40 ms and face or 64 KB a second of sound, so push them side by side. For good are held
+ * some 300 bytes for 40 ms and face. */
+VISEME_API viseme_status viseme_sync_push_sound(viseme_sync *sync, const float *samples,
+                                                size_t count, viseme_error *err);
+/** Says that there is no more of either. Returns VISEME_OK (also where nothing can be told),
+ *  VISEME_ERR_INPUT (no frame) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_sync_finish(viseme_sync *sync, viseme_error *err);
+
+/** What a method makes of it, after viseme_sync_finish(); the getters below then tell about this
+ *  method. Returns VISEME_OK (also where nothing can be told), VISEME_ERR_ARGUMENT (not finished,
+ * no classifier) or VISEME_ERR_NOMEM. */
+VISEME_API viseme_status viseme_sync_measure(viseme_sync *sync, viseme_sync_method method,
+                                             viseme_sync_result *out, viseme_error *err);
+/** The cost of every whole offset, ascending from `*first` frames on, *count of them; lower is
+ *  likelier. Lives until the next measurement; NULL when there is none. */
+VISEME_API const double *viseme_sync_curve(const viseme_sync *sync, int *first, size_t *count);
+/** Items of the last measurement, in order of time: 1 and filled, or 0. */
+VISEME_API int viseme_sync_get_face(const viseme_sync *sync, size_t i, viseme_sync_face *face);
+VISEME_API int viseme_sync_get_window(const viseme_sync *sync, size_t i,
+                                      viseme_sync_window *window);
+VISEME_API int viseme_sync_get_step(const viseme_sync *sync, size_t i, viseme_sync_step *step);
+VISEME_API int viseme_sync_get_span(const viseme_sync *sync, size_t i, viseme_sync_span *span);
+/** Cosines of the pictures of face i with the sound around them: [rows columns], NaN where there is
+ *  none; row r begins at *start_s + r / 25, column c is of sound (c - columns / 2) frames later.
+ *  Lives as long as the object; NULL when there is no such face. */
+VISEME_API const float *viseme_sync_similarity(const viseme_sync *sync, size_t i, size_t *rows,
+                                               size_t *columns, double *start_s);
+
 #ifdef __cplusplus
 }
 #endif
