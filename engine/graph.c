@@ -277,6 +277,7 @@ vis_val vis_input(struct vis_graph *g, const char *name, const char *axes,
     if (g->status != VISEME_OK)
         return 0;
     vis_val value = vis_graph_add_value(g, dim);
+    g->values[value].first_node = 0; /* inputs are all read before the first node runs */
     add_port(g, g->inputs, &g->input_count, name, axes, value);
     return value;
 }
