@@ -89,11 +89,11 @@ viseme_status vis_plotting_write(struct vis_plotting *p, const char *input,
     plot.rate = (double)stats.crops / stats.duration_s;
     snprintf(note, sizeof note,
              "%.2f s from %.2f s on%s, %lld crops at %g a second, %lld held without a face "
-             "(orange), confidence %.2f",
+             "(orange), confidence %.2f; no row: below %g",
              stats.duration_s, stats.start_s,
              stats.duration_s > VIS_PLOT_SECONDS ? " (drawn: the first 120 s)" : "",
              (long long)stats.crops, plot.rate, (long long)stats.crops_held,
-             best ? best->confidence : 0);
+             best ? best->confidence : 0, VIS_PLOT_SHOWN);
     plot.note = note;
     title = vis_json_text(input); /* cairo wants UTF-8 */
     plot.title = json_string_value(title);

@@ -11,6 +11,8 @@
 #define VIS_PLOT_SECONDS 120.0
 /* Seconds side by side in one line of the picture. */
 #define VIS_PLOT_LINE_SECONDS 6.0
+/* A class whose probability stays below this has no row in the heat map. */
+#define VIS_PLOT_SHOWN 0.02
 
 /* Small copies of pictures in the order of time. */
 struct vis_strip_picture {

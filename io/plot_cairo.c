@@ -36,7 +36,6 @@ enum {
 #define FAINT    0.45, 0.47, 0.50
 #define HELD     0.90, 0.45, 0.05
 #define FACE     0.36, 0.95, 0.75
-#define SHOWN    0.02  /* classes that stay below this probability have no row */
 #define AT_ONCE  0.06  /* seconds between a frame and the face drawn on it, at most */
 #define MAX_EDGE 16000 /* pixels, within what viseme reads itself */
 
@@ -320,6 +319,8 @@ static void draw_letters(const struct drawing *d, const struct line *line, doubl
 {
     const struct vis_plot *p = d->plot;
     int64_t first, end;
+    /* One size for all, as large as a row of the logits is wide. */
+    double size = fmax(10, fmin(PLAIN, WIDE / (d->seconds * p->rate)));
     rows_of(d, line, &first, &end);
     label(d, y + LETTERS - 11, "best path");
     for (int64_t t = first, from = first; t < end; t++) {
@@ -335,7 +336,7 @@ static void draw_letters(const struct drawing *d, const struct line *line, doubl
         rounded(d->cr, left + 0.5, y + 3, right - left - 1, LETTERS - 8);
         cairo_fill(d->cr);
         cairo_set_source_rgb(d->cr, INK);
-        put_text(d->cr, (left + right) / 2, y + LETTERS - 11, PLAIN, CENTRED, right - left,
+        put_text(d->cr, (left + right) / 2, y + LETTERS - 11, size, CENTRED, 0,
                  strcmp(symbol, " ") == 0 ? "\xE2\x90\xA3" : symbol);
     }
 }
@@ -429,8 +430,7 @@ static void draw_legend(const struct drawing *d)
         cairo_fill(d->cr);
     }
     cairo_set_source_rgb(d->cr, FAINT);
-    put_text(d->cr, left - 16, y + HIGH - 1, SMALL, AT_RIGHT, 0,
-             "probability (no row: always below 0.02)");
+    put_text(d->cr, left - 16, y + HIGH - 1, SMALL, AT_RIGHT, 0, "probability");
     for (int i = 0; i < 3; i++) /* the bar is even in its square root */
         put_text(d->cr, left + i * BAR / 2.0, y + HIGH + 18, SMALL, CENTRED, 0, marks[i]);
 }
@@ -465,7 +465,7 @@ static void choose_classes(struct drawing *d)
     for (int64_t t = 0; t < rows; t++) {
         softmax(d, t);
         for (int c = 0; c < p->classes; c++)
-            d->shown[c] |= d->prob[c] >= SHOWN;
+            d->shown[c] |= d->prob[c] >= VIS_PLOT_SHOWN;
     }
     for (int c = 0; c < p->classes; c++) /* never ahead of what it reads */
         if (d->shown[c])
