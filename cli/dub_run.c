@@ -20,6 +20,7 @@ enum {
 };
 #define SPEECH_AHEAD 1.0 /* seconds of speech that are pushed before a frame */
 #define MADE_WITH    "made with viseme dub"
+#define END_SHARE    0.1 /* of a frame, that speech must last into it to get it */
 
 /* A frame on its way. */
 struct item {
@@ -177,10 +178,11 @@ static viseme_status push_speech(struct run *r, double until_s, viseme_error *er
 
 /* ---- Dubbing ------------------------------------------------------------------------------- */
 
-/* Whether a frame comes after the end of the output: more than half of it would. */
+/* Whether a frame comes after the end of the output. */
 static int is_over(const struct run *r, const struct vis_clip_frame *f)
 {
-    if (f->time_s == 0 || !r->speech_ended || f->time_s + 0.5 * r->interval <= speech_seconds(r))
+    if (f->time_s == 0 || !r->speech_ended ||
+        f->time_s + END_SHARE * r->interval <= speech_seconds(r))
         return 0;
     /* A longer video goes on; then its last picture would be held. */
     return r->job->set->fit != VIS_FIT_PAD || f->source == r->last_source;

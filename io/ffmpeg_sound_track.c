@@ -316,9 +316,12 @@ static viseme_status resample(struct vis_sound_track *t, viseme_error *err)
     AVFrame *out = av_frame_alloc();
     viseme_status status = VISEME_OK;
     int flushing = t->decoded->nb_samples == 0;
+    AVChannelLayout *layout = &t->decoded->ch_layout;
 
     if (!out)
         return vis_fail_nomem(err, sizeof *out);
+    if (layout->order == AV_CHANNEL_ORDER_UNSPEC) /* as of a plain WAV file */
+        av_channel_layout_default(layout, layout->nb_channels);
     if (!flushing)
         status = prepare_resampler(t, err);
     if (status != VISEME_OK || !t->resampler)

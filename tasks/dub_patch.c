@@ -16,6 +16,8 @@ enum { SIDE = VIS_DUB_SIDE };
 #define BOTTOM_OUT 0.995
 #define SIDE_OUT   0.02
 #define SIDE_IN    0.17
+#define CHIN       0.60 /* from here on the sides come closer, */
+#define CHIN_INSET 0.10 /* by this much at the bottom */
 
 #define FOLLOW    0.3  /* of a new frame's colours in those that are used */
 #define MAX_SHIFT 40.0 /* grey levels */
@@ -60,17 +62,18 @@ static double mask_down(double v)
     return step(TOP_OUT, TOP_IN, v) * (1 - step(BOTTOM_IN, BOTTOM_OUT, v));
 }
 
-static double mask_across(double u)
+static double mask_across(double u, double v)
 {
-    return step(SIDE_OUT, SIDE_IN, fmin(u, 1 - u));
+    const double inset = CHIN_INSET * step(CHIN, 1, v);
+    return step(SIDE_OUT + inset, SIDE_IN + inset, fmin(u, 1 - u));
 }
 
 static void fill_mask(uint8_t *mask, int width, int height, double weight)
 {
     for (int y = 0; y < height; y++) {
-        const double down = 255 * weight * mask_down((y + 0.5) / height);
+        const double v = (y + 0.5) / height, down = 255 * weight * mask_down(v);
         for (int x = 0; x < width; x++)
-            *mask++ = (uint8_t)lrint(down * mask_across((x + 0.5) / width));
+            *mask++ = (uint8_t)lrint(down * mask_across((x + 0.5) / width, v));
     }
 }
 
@@ -97,7 +100,7 @@ static void match_colours(struct vis_colour_match *match, const uint8_t *was, co
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
             const double u = (x + 0.5) / SIDE, v = (y + 0.5) / SIDE;
-            const double mask = mask_down(v) * mask_across(u), w = 4 * mask * (1 - mask);
+            const double mask = mask_down(v) * mask_across(u, v), w = 4 * mask * (1 - mask);
             const double base[3] = {1, u - 0.5, v - 0.5};
             const ptrdiff_t at = 3 * ((ptrdiff_t)y * SIDE + x);
             if (w == 0)
