@@ -8,11 +8,19 @@
 #include "cli/json_line.h"
 #include "cli/lookup.h"
 
-#define DETECTOR_NAME  "blazeface.safetensors"
-#define LANDMARKS_NAME "facemesh.safetensors"
+enum { HAAR, MESH, YUNET, S3FD }; /* -1: the best there is */
+const char *const vis_faces_models[] = {"haar", "facemesh", "yunet", "s3fd", NULL};
 
-enum { HAAR, MESH }; /* -1: the best there is */
-const char *const vis_faces_models[] = {"haar", "facemesh", NULL};
+/* The networks that a model of faces is made of; their weights are NAME.safetensors. */
+static const struct {
+    const char *detector, *landmarks; /* NULL: none */
+} networks[] = {
+    [HAAR] = {NULL, NULL},
+    [MESH] = {"blazeface", "facemesh"},
+    [YUNET] = {"yunet", NULL},
+    [S3FD] = {"s3fd", NULL},
+};
+
 const char *const vis_faces_policies[] = {"hold", "fail", NULL};
 
 viseme_status vis_faces_check(struct vis_faces *out, const char *command,
@@ -24,9 +32,10 @@ viseme_status vis_faces_check(struct vis_faces *out, const char *command,
     *out = (struct vis_faces){0};
     crop->landmarks_every = set->landmarks_every;
     crop->on_no_face = set->on_no_face ? VISEME_NO_FACE_FAIL : VISEME_NO_FACE_HOLD;
-    if (set->cascade && set->model == MESH)
+    if (set->cascade && set->model > HAAR)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "%s: --cascade and --face-model facemesh; a cascade is for haar", command);
+                        "%s: --cascade and --face-model %s; a cascade is for haar", command,
+                        vis_faces_models[set->model]);
     if (!s || strcmp(s, "largest") == 0)
         return VISEME_OK;
     if (s[0] >= '0' && s[0] <= '9') {
@@ -46,28 +55,53 @@ viseme_status vis_faces_check(struct vis_faces *out, const char *command,
                     command, s);
 }
 
+/* Looks for NAME.safetensors; *path is NULL when it is not there and not `needed`, which has been
+ * reported otherwise. */
+static viseme_status find(char **path, const char *network, int needed)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.safetensors", network);
+    return vis_find_face_weights(path, name, needed);
+}
+
+static viseme_status open_network(viseme_model **model, const char *path, const char *network,
+                                  viseme_error *err)
+{
+    viseme_status status = viseme_model_open(model, path, NULL, err);
+    if (status != VISEME_OK)
+        return status;
+    const char *arch = viseme_model_metadata(*model, "viseme.arch");
+    if (arch && strcmp(arch, network) == 0)
+        return VISEME_OK;
+    return vis_fail(err, VISEME_ERR_MODEL, "%s: holds a network %s, not the %s that finds faces",
+                    path, arch ? arch : "without a name", network);
+}
+
 viseme_status vis_faces_load(struct vis_faces *faces, const struct vis_faces_settings *set,
                              int *told, viseme_error *err)
 {
+    const int needed = set->model > HAAR;
+    const int model = needed ? set->model : set->model == HAAR || set->cascade ? HAAR : MESH;
+    const char *detector = networks[model].detector, *landmarks = networks[model].landmarks;
     viseme_status status = VISEME_OK;
-    const int wanted = set->model == MESH;
     *told = 1;
-    if (wanted || (set->model != HAAR && !set->cascade)) {
-        status = vis_find_face_weights(&faces->detector_path, DETECTOR_NAME, wanted);
-        if (status == VISEME_OK && faces->detector_path)
-            status = vis_find_face_weights(&faces->landmarks_path, LANDMARKS_NAME, wanted);
-    }
+    faces->model = model;
+    if (detector)
+        status = find(&faces->detector_path, detector, needed);
+    if (status == VISEME_OK && landmarks && faces->detector_path)
+        status = find(&faces->landmarks_path, landmarks, needed);
     if (status != VISEME_OK)
         return status;
-    if (!faces->landmarks_path) {
+    if (!faces->detector_path || (landmarks && !faces->landmarks_path)) {
+        faces->model = HAAR;
         status = vis_read_cascade(&faces->cascade, &faces->crop.cascade_bytes, set->cascade);
         faces->crop.cascade_xml = faces->cascade;
         return status;
     }
     *told = 0;
-    status = viseme_model_open(&faces->detector, faces->detector_path, NULL, err);
-    if (status == VISEME_OK)
-        status = viseme_model_open(&faces->landmarks, faces->landmarks_path, NULL, err);
+    status = open_network(&faces->detector, faces->detector_path, detector, err);
+    if (status == VISEME_OK && landmarks)
+        status = open_network(&faces->landmarks, faces->landmarks_path, landmarks, err);
     faces->crop.face_detector = faces->detector;
     faces->crop.face_landmarks = faces->landmarks;
     return status;
@@ -85,18 +119,18 @@ void vis_faces_free(struct vis_faces *faces)
 
 const char *vis_faces_name(const struct vis_faces *faces)
 {
-    return vis_faces_models[faces->landmarks ? MESH : HAAR];
+    return vis_faces_models[faces->model];
 }
 
 viseme_status vis_faces_report(const struct vis_faces *faces, const struct vis_faces_settings *set,
                                struct vis_report *report, viseme_error *err)
 {
-    if (!faces->landmarks)
+    if (faces->model == HAAR)
         return vis_report_bytes(report, "cascade", faces->cascade, faces->crop.cascade_bytes,
                                 set->cascade, err);
     viseme_status status =
         vis_report_file(report, "face_detector", faces->detector_path, NULL, err);
-    return status == VISEME_OK
+    return status == VISEME_OK && faces->landmarks
                ? vis_report_file(report, "face_landmarks", faces->landmarks_path, NULL, err)
                : status;
 }

@@ -44,10 +44,13 @@ extern const char *const vis_faces_models[], *const vis_faces_policies[];
          vis_faces_policies},                                                                      \
         {0,                                                                                        \
          "face-model",                                                                             \
-         "haar|facemesh",                                                                          \
-         "how faces are found: by a cascade, or by networks that find their\n"                     \
-         "landmarks (blazeface.safetensors and facemesh.safetensors, looked\n"                     \
-         "for as the other weights are); default: the latter if they are there",                   \
+         "haar|facemesh|yunet|s3fd",                                                               \
+         "how faces are found: by a cascade; by networks that find their\n"                        \
+         "landmarks (blazeface.safetensors and facemesh.safetensors), the\n"                       \
+         "default if they are there; by yunet.safetensors; or by\n"                                \
+         "s3fd.safetensors, which is slow. Weights are looked for as the\n"                        \
+         "others are. All look for faces in pictures made smaller: 640 pixels\n"                   \
+         "on the longer side, 1280 now and then where they find none; not s3fd",                   \
          VIS_ARG_CHOICE,                                                                           \
          (at) + offsetof(struct vis_faces_settings, model),                                        \
          0,                                                                                        \
@@ -73,8 +76,9 @@ extern const char *const vis_faces_models[], *const vis_faces_policies[];
 /* What the options name, loaded. */
 struct vis_faces {
     char *cascade;                      /* text; NULL with networks */
-    viseme_model *detector, *landmarks; /* NULL with a cascade */
+    viseme_model *detector, *landmarks; /* NULL with a cascade; landmarks only with facemesh */
     char *detector_path, *landmarks_path;
+    int model;                /* of vis_faces_models */
     viseme_crop_options crop; /* made of these; all but the rate */
 };
 
@@ -91,7 +95,7 @@ void vis_faces_free(struct vis_faces *faces);
 /* {"model", "choice", "on_no_face", "ms_per_frame"}, NULL when out of memory. */
 json_t *vis_faces_json(const struct vis_faces *faces, double seconds, int64_t frames);
 
-/* "haar" or "facemesh". */
+/* One of vis_faces_models. */
 const char *vis_faces_name(const struct vis_faces *faces);
 
 /* Says in a report what faces are found with. */

@@ -318,9 +318,10 @@ typedef struct viseme_crop_options {
                                   not kept after the call; a reader opened without one and
                                   without the two networks below takes crops only */
     size_t cascade_bytes;
-    const viseme_model *face_detector;  /**< a BlazeFace (viseme.arch "blazeface") and */
-    const viseme_model *face_landmarks; /**< a FaceMesh ("facemesh"): both, or NULL and NULL;
-                                             used instead of the cascade; must outlive the task */
+    const viseme_model *face_detector;  /**< a BlazeFace (viseme.arch "blazeface"), which needs */
+    const viseme_model *face_landmarks; /**< a FaceMesh ("facemesh"), or a YuNet ("yunet") or an
+                                             S3FD ("s3fd"), which go without; NULL and NULL: the
+                                             cascade. Used instead of it; must outlive the task */
     int landmarks_every; /**< with FaceMesh: crops from one look at the landmarks to the next,
                               1 to 25; between, they are interpolated, and crops come that much
                               later. 0: 4; 1: every frame, as LipNet was trained */

@@ -1,11 +1,21 @@
 #include "tasks/face_methods.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "tasks/face_haar.h"
 #include "tasks/face_mesh.h"
+#include "tasks/face_s3fd.h"
+#include "tasks/face_yunet.h"
 
 enum { MAX_SIDE = 16384, MAX_EVERY = 25 };
+
+/* The network that a model is of; "" without a model. */
+static const char *arch_of(const viseme_model *model)
+{
+    const char *arch = model ? viseme_model_metadata(model, "viseme.arch") : NULL;
+    return arch ? arch : "";
+}
 
 viseme_status vis_face_methods_check(const viseme_crop_options *opts, const char *task,
                                      viseme_error *err)
@@ -13,7 +23,12 @@ viseme_status vis_face_methods_check(const viseme_crop_options *opts, const char
     if (!opts || (!opts->cascade_xml && !opts->face_detector && !opts->face_landmarks))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "%s: the options have neither a cascade nor face networks", task);
-    if (!opts->face_detector != !opts->face_landmarks)
+    const char *detector = arch_of(opts->face_detector);
+    const int alone = strcmp(detector, "yunet") == 0 || strcmp(detector, "s3fd") == 0;
+    if (alone && opts->face_landmarks)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "%s: a %s works without a landmark network", task,
+                        detector);
+    if (!alone && !opts->face_detector != !opts->face_landmarks)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "%s: a face detector and a landmark network work together only", task);
     if ((opts->face != VISEME_FACE_LARGEST && opts->face != VISEME_FACE_POINT &&
@@ -37,6 +52,10 @@ viseme_status vis_face_methods_open(struct vis_face_finder *finder, const viseme
                                     double interval, viseme_error *err)
 {
     struct vis_cascade *cascade = NULL;
+    if (strcmp(arch_of(opts->face_detector), "yunet") == 0)
+        return vis_face_yunet(finder, opts->face_detector, err);
+    if (strcmp(arch_of(opts->face_detector), "s3fd") == 0)
+        return vis_face_s3fd(finder, opts->face_detector, err);
     if (opts->face_detector)
         return vis_face_mesh(finder, opts->face_detector, opts->face_landmarks, interval, err);
     viseme_status status = vis_cascade_parse(&cascade, opts->cascade_xml, opts->cascade_bytes, err);
