@@ -1,6 +1,6 @@
 /* The viseme side of bench/run: opens a model and runs it whenever a line on standard input asks.
  *
- *   bench_net MODEL INPUT THREADS SIZE...      INPUT: raw float32 of the model's only input
+ *   bench_net MODEL THREADS NAME:SIZExSIZE...:FILE...      FILE: raw float32 of that input
  *
  * Lines in: "load", then "run N" and "output FILE". One line of JSON out at the start and for each.
  * bench/run reads the memory of the process between them. */
@@ -36,7 +36,35 @@ static float *read_floats(const char *path, size_t count)
     return NULL;
 }
 
-static viseme_status run(viseme_session *session, const viseme_tensor *input, long count,
+enum { MAX_INPUTS = 8 };
+
+struct inputs {
+    viseme_tensor tensor[MAX_INPUTS];
+    size_t count;
+};
+
+/* Reads NAME:SIZExSIZE...:FILE, cutting it up; 0 when it is not that or the file lacks floats. */
+static int read_input(viseme_tensor *t, char *text)
+{
+    char *sizes = strchr(text, ':'), *file = sizes ? strchr(sizes + 1, ':') : NULL;
+    size_t count = 1;
+
+    if (file == NULL)
+        return 0;
+    *sizes++ = *file++ = '\0';
+    t->name = text;
+    for (t->rank = 0; t->rank < 8 && *sizes; t->rank++) {
+        t->shape[t->rank] = strtoll(sizes, &sizes, 10);
+        count *= (size_t)t->shape[t->rank];
+        sizes += *sizes == 'x';
+    }
+    t->data = read_floats(file, count);
+    if (t->data == NULL)
+        fprintf(stderr, "bench_net: cannot read %zu floats from %s\n", count, file);
+    return t->data != NULL;
+}
+
+static viseme_status run(viseme_session *session, const struct inputs *in, long count,
                          viseme_error *err)
 {
     viseme_status status = VISEME_OK;
@@ -48,7 +76,7 @@ static viseme_status run(viseme_session *session, const viseme_tensor *input, lo
     for (long i = 0; i < count && status == VISEME_OK; i++) {
         const double start = clock_ms(CLOCK_MONOTONIC);
         const double cpu_start = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
-        status = viseme_session_run(session, input, 1, err);
+        status = viseme_session_run(session, in->tensor, in->count, err);
         ms[i] = clock_ms(CLOCK_MONOTONIC) - start;
         cpu_ms[i] = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
     }
@@ -90,7 +118,7 @@ static viseme_status write_output(const viseme_session *session, const char *pat
     return VISEME_OK;
 }
 
-static viseme_status serve(viseme_session *session, const viseme_tensor *input, viseme_error *err)
+static viseme_status serve(viseme_session *session, const struct inputs *in, viseme_error *err)
 {
     viseme_status status = VISEME_OK;
     char line[4096];
@@ -98,7 +126,7 @@ static viseme_status serve(viseme_session *session, const viseme_tensor *input, 
     while (status == VISEME_OK && fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         if (strncmp(line, "run ", 4) == 0 && atol(line + 4) > 0)
-            status = run(session, input, atol(line + 4), err);
+            status = run(session, in, atol(line + 4), err);
         else if (strncmp(line, "output ", 7) == 0)
             status = write_output(session, line + 7, err);
         else
@@ -114,49 +142,39 @@ int main(int argc, char **argv)
     viseme_status status = VISEME_ERR_ARGUMENT;
     viseme_model *model = NULL;
     viseme_session *session = NULL;
-    viseme_tensor input = {0};
-    float *data = NULL;
-    size_t count = 1;
+    struct inputs in = {0};
     char line[8];
 
-    if (argc < 5 || argc > 12) {
-        fprintf(stderr, "usage: bench_net MODEL INPUT THREADS SIZE...\n");
+    if (argc < 4 || argc > 3 + MAX_INPUTS) {
+        fprintf(stderr, "usage: bench_net MODEL THREADS NAME:SIZExSIZE...:FILE...\n");
         return 2;
     }
-    const viseme_session_options options = {.threads = atoi(argv[3])};
-    input.rank = argc - 4;
-    for (int i = 0; i < input.rank; i++) {
-        input.shape[i] = atoll(argv[4 + i]);
-        count *= (size_t)input.shape[i];
-    }
+    const viseme_session_options options = {.threads = atoi(argv[2])};
     printf("{\"engine\": \"viseme\", \"version\": \"%s\"}\n", viseme_version());
     fflush(stdout);
     if (fgets(line, sizeof line, stdin) == NULL || strcmp(line, "load\n") != 0)
         goto done;
-    data = read_floats(argv[2], count);
-    if (data == NULL) {
-        fprintf(stderr, "bench_net: cannot read %zu floats from %s\n", count, argv[2]);
-        goto done;
-    }
+    for (int i = 3; i < argc; i++)
+        if (!read_input(&in.tensor[in.count++], argv[i]))
+            goto done;
     status = viseme_model_open(&model, argv[1], NULL, &err);
     if (status == VISEME_OK)
         status = viseme_session_open(&session, model, &options, &err);
     if (status != VISEME_OK)
         goto done;
-    input.name = viseme_session_input_name(session, 0);
-    input.data = data;
-    status = viseme_session_run(session, &input, 1, &err);
+    status = viseme_session_run(session, in.tensor, in.count, &err);
     if (status != VISEME_OK)
         goto done;
     printf("{\"info\": \"%s kernels\"}\n", viseme_cpu_name(viseme_model_cpu(model)));
     fflush(stdout);
-    status = serve(session, &input, &err);
+    status = serve(session, &in, &err);
 
 done:
     if (status != VISEME_OK)
         fprintf(stderr, "bench_net: status %d: %s\n", (int)status, err.message);
     viseme_session_close(session);
     viseme_model_close(model);
-    free(data);
+    for (size_t i = 0; i < in.count; i++)
+        free((float *)in.tensor[i].data); /* read_input() made it */
     return status == VISEME_OK ? 0 : 1;
 }

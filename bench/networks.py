@@ -1,10 +1,11 @@
 """The networks that bench/run knows, and their forms for each engine.
 
 Run as a program it prepares one network in a folder: model.onnx, weights.pt (a plain
-state_dict, what convert.py takes) and input.bin.
+state_dict, what convert.py takes) and INPUT.bin for every input.
 
     networks.py NETWORK FOLDER
 """
+import importlib
 import os
 import sys
 from collections import namedtuple
@@ -12,28 +13,41 @@ from collections import namedtuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
 
-# gflop: of the direct method, multiplications and additions counted apart.
-Network = namedtuple("Network", "name module cls input_name input_shape output_name gflop golden")
+Input = namedtuple("Input", "shape low high")
+# inputs: {name: Input}; gflop: of the direct method, multiplications and additions counted apart;
+# golden: the first output in tests/goldens, None where there is none for these inputs.
+Network = namedtuple("Network", "name arch inputs output_name gflop golden")
+
+
+def wav2lip(name, batch):
+    # A frame: faces in 2.97, sound 0.05, the decoder and the output 4.91.
+    inputs = {"mel": Input((batch, 1, 80, 16), -4.0, 4.0), "face": Input((batch, 6, 96, 96), 0.0, 1.0)}
+    return Network(name, "wav2lip", inputs, "frames", 7.93 * batch, None)
+
 
 NETWORKS = {
     # Convolutions 2.21 + 11.80 + 3.19, GRU inputs 0.71 + 0.12 and steps 0.06 x 2, FC 0.002.
-    "lipnet": Network("lipnet", "reference.lipnet", "LipNet", "x", (1, 3, 75, 64, 128), "logits",
-                      18.14, "goldens/lipnet/logits.npy"),
+    "lipnet": Network("lipnet", "lipnet", {"x": Input((1, 3, 75, 64, 128), 0.0, 1.0)}, "logits",
+                      18.14, "lipnet/logits.npy"),
+    "wav2lip": wav2lip("wav2lip", 1),
+    "wav2lip-16": wav2lip("wav2lip-16", 16),
 }
 
 
 def build_torch(network):
     """Our PyTorch definition with the seeded weights, ready to run."""
-    import importlib
+    import architectures
+    import seeded_weights
+    from reference import run
 
-    import torch
-    from reference import seeded
+    module = importlib.import_module(f"reference.{network.arch}")
+    model = module.from_config(architectures.ARCHITECTURES[network.arch].config)
+    run.load_into(model, seeded_weights.weights(network.arch))
+    return model
 
-    model = getattr(importlib.import_module(network.module), network.cls)()
-    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    drawn = seeded.seeded_state(shapes)
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in drawn.items()})
-    return model.eval()
+
+def input_file(folder, name):
+    return os.path.join(folder, f"{name}.bin")
 
 
 def main():
@@ -42,14 +56,17 @@ def main():
 
     network, folder = NETWORKS[sys.argv[1]], sys.argv[2]
     os.makedirs(folder, exist_ok=True)
-    x = seeded.seeded_input(f"{network.name}/{network.input_name}", network.input_shape)
-    x.tofile(os.path.join(folder, "input.bin"))
+    inputs = {name: seeded.seeded_input(f"{network.arch}/{name}", *given)
+              for name, given in network.inputs.items()}
+    for name, values in inputs.items():
+        values.tofile(input_file(folder, name))
     model = build_torch(network)
     torch.save(model.state_dict(), os.path.join(folder, "weights.pt"))
     with torch.no_grad():
-        torch.onnx.export(model, torch.from_numpy(x), os.path.join(folder, "model.onnx"),
-                          opset_version=14, do_constant_folding=True,
-                          input_names=[network.input_name], output_names=[network.output_name])
+        torch.onnx.export(model, tuple(map(torch.from_numpy, inputs.values())),
+                          os.path.join(folder, "model.onnx"), opset_version=14,
+                          do_constant_folding=True, input_names=list(inputs),
+                          output_names=[network.output_name])
 
 
 if __name__ == "__main__":

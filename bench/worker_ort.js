@@ -1,6 +1,6 @@
 // The ONNX Runtime side of bench/run: runs the exported model whenever a line asks.
 //
-//   node worker_ort.js MODEL.onnx INPUT THREADS NAME SIZE...
+//   node worker_ort.js MODEL.onnx THREADS NAME:SIZExSIZE...:FILE...
 //
 // Lines in: "load", then "run N" and "output FILE". One line of JSON out at the start and for each.
 'use strict';
@@ -14,16 +14,20 @@ function answer(values) {
 }
 
 async function load() {
-  const [model, inputFile, threads, name, ...sizes] = process.argv.slice(2);
+  const [model, threads, ...inputs] = process.argv.slice(2);
   const session = await ort.InferenceSession.create(model, {
     graphOptimizationLevel: 'all',
     intraOpNumThreads: Number(threads),
     interOpNumThreads: 1,
     executionMode: 'sequential',
   });
-  const bytes = fs.readFileSync(inputFile);
-  const data = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  const feeds = { [name]: new ort.Tensor('float32', data, sizes.map(Number)) };
+  const feeds = {};
+  for (const input of inputs) {
+    const [name, sizes, ...path] = input.split(':');
+    const bytes = fs.readFileSync(path.join(':'));
+    const data = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    feeds[name] = new ort.Tensor('float32', data, sizes.split('x').map(Number));
+  }
   const outputName = session.outputNames[0];
   return async () => (await session.run(feeds))[outputName];
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The PyTorch side of bench/run: our own definition of the network, run when a line asks.
 
-    worker_torch.py NETWORK INPUT THREADS
+    worker_torch.py NETWORK FOLDER THREADS
 
 Lines in: "load", then "run N" and "output FILE". One line of JSON out at the start and for each.
 """
@@ -15,7 +15,7 @@ def answer(**values):
 
 
 def main():
-    name, path, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    name, folder, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     import numpy as np
     import torch
 
@@ -27,9 +27,10 @@ def main():
         return
     network = networks.NETWORKS[name]
     model = networks.build_torch(network)
-    x = torch.from_numpy(np.fromfile(path, np.float32).reshape(network.input_shape))
+    inputs = [torch.from_numpy(np.fromfile(networks.input_file(folder, n), np.float32)
+                               .reshape(given.shape)) for n, given in network.inputs.items()]
     with torch.inference_mode():
-        y = model(x)
+        y = model(*inputs)
         answer(info="oneDNN " + ("on" if torch.backends.mkldnn.is_available() else "off"))
         for line in sys.stdin:
             command, _, argument = line.strip().partition(" ")
@@ -37,7 +38,7 @@ def main():
                 ms, cpu_ms = [], []
                 for _ in range(int(argument)):
                     start, cpu_start = time.perf_counter(), time.process_time()
-                    y = model(x)
+                    y = model(*inputs)
                     ms.append((time.perf_counter() - start) * 1e3)
                     cpu_ms.append((time.process_time() - cpu_start) * 1e3)
                 answer(ms=ms, cpu_ms=cpu_ms)
