@@ -15,8 +15,9 @@ const char *const vis_cpu_choices[] = {"c", "avx2", "avx512", NULL};
 const char *const vis_gemm_choices[] = {"native", "blas", NULL};
 
 const struct vis_command *const vis_commands[] = {
-    &vis_cmd_read, &vis_cmd_dub,    &vis_cmd_say,     &vis_cmd_face,       &vis_cmd_eval,
-    &vis_cmd_run,  &vis_cmd_models, &vis_cmd_version, &vis_cmd_completion, NULL};
+    &vis_cmd_read,     &vis_cmd_dub,        &vis_cmd_say,  &vis_cmd_sync, &vis_cmd_score,
+    &vis_cmd_speakers, &vis_cmd_face,       &vis_cmd_eval, &vis_cmd_run,  &vis_cmd_models,
+    &vis_cmd_version,  &vis_cmd_completion, NULL};
 enum { COMMANDS = sizeof vis_commands / sizeof vis_commands[0] - 1 };
 
 static void print_usage(FILE *to)
