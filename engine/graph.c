@@ -128,7 +128,7 @@ const struct vis_weights_tensor *vis_graph_weight(struct vis_graph *g, const cha
             need++;
         if (have == t->info.rank || need == rank)
             break;
-        same = same && t->info.shape[have++] == want[need++];
+        same &= t->info.shape[have++] == want[need++];
     }
     if (!same || have != t->info.rank || need != rank) {
         char is[96], wants[96];
