@@ -30,7 +30,7 @@ import tempfile
 
 import testset
 from grid import CLIPS, clips, files, sentence
-from reader import ROOT, Reader
+from reader import ROOT, Reader, grammar
 
 TRAINED = os.path.join(ROOT, os.pardir, "shared", "data", "grid_s1")
 RENDERED = ("calibration, rendered", "rendered")  # GRID's grammar says little about these
@@ -237,7 +237,7 @@ def error_table(sets, reader, models):
     ways = [("greedy", ()), ("beam 64", ("--beam", "64"))]
     ways += [(f"beam 64, {kind} model, weight {weight}", ("--lm", path, "--lm-weight", weight))
              for kind, path in models for weight in ("0.125", "0.25", "0.5", "1")]
-    ways.append(("grammar grid", ("--grammar", "grid")))
+    ways.append(("grammar grid", grammar("grid")))
     lines = ["| decoding | " + " | ".join(f"{n}, {len(sets[n])} clips: WER | CER"
                                          for n in names) + " |",
              "| --- |" + " --- | --- |" * len(names)]
@@ -269,7 +269,7 @@ def make_models(folder, calibration):
 
 def measure(program, folder):
     reader, sets = Reader(program), make_sets(folder)
-    plain, grammar = (), ("--grammar", "grid")
+    plain, guided = (), grammar("grid")
     threshold = reader.read(sets["speaker 1"])[0]["min_confidence"]
     lines = ["### Words: confidence and truth (greedy decoding, no grammar)"]
     for name in ("calibration", "calibration, rendered", "speaker 1", "rendered", "strangers"):
@@ -277,16 +277,16 @@ def measure(program, folder):
             pairs = judged_words(sets[name], reader.read(sets[name]))
             lines += reliability(name.capitalize(), pairs)
     lines += reliability("Speaker 1, with the grammar",
-                         judged_words(sets["speaker 1"], reader.read(sets["speaker 1"], *grammar)))
+                         judged_words(sets["speaker 1"], reader.read(sets["speaker 1"], *guided)))
     lines += reliability("Strangers, with the grammar",
-                         judged_words(sets["strangers"], reader.read(sets["strangers"], *grammar)))
-    for title, options in (("greedy decoding", plain), ("with the grammar", grammar)):
+                         judged_words(sets["strangers"], reader.read(sets["strangers"], *guided)))
+    for title, options in (("greedy decoding", plain), ("with the grammar", guided)):
         lines += [f"\n### Clips: confidence and the threshold ({title})\n"]
         lines += threshold_table(sets, reader, options, threshold)
         lines += [verdict(sets, reader, options, threshold)]
     lines += ["\n### Error rates\n"]
     lines += error_table(sets, reader, make_models(folder, sets["calibration"]))
-    starts, ends = word_times(sets["speaker 1"], reader.read(sets["speaker 1"], *grammar))
+    starts, ends = word_times(sets["speaker 1"], reader.read(sets["speaker 1"], *guided))
     lines += ["\n### Word times\n",
               f"{len(starts)} words of speaker 1 in clips read without error (with the grammar), "
               "against the corpus's alignments: starts "

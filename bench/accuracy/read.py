@@ -4,10 +4,10 @@ import sys
 import grid
 import record
 import testset
-from reader import Reader
+from reader import Reader, grammar
 from synth import oracle, sentences
 
-HEAD = ("clips", "number", "words", "WER", "CER", "WER, grammar", "CER, grammar", "oracle WER",
+HEAD = ("condition", "clips", "words", "WER", "CER", "WER, grammar", "CER, grammar", "oracle WER",
         "exact", "frames held", "warned")
 NOTES = """
 WER, CER: word and character error rates of `viseme read`, greedy decoding. Grammar: with
@@ -22,11 +22,11 @@ of clean, drawn anew; two rates p over n words differ by chance by up to about
 
 
 class Part:
-    """Clips that share a grammar. slots: of the grammar, for the oracle; None: no oracle."""
+    """Clips that share a grammar, a name. voices: of the clips, for the oracle; None: no oracle."""
 
-    def __init__(self, paths, texts, voices, grammar):
-        self.paths, self.texts, self.grammar = paths, texts, grammar
-        slots = sentences.load(grammar).slots() if voices else None
+    def __init__(self, paths, texts, voices, name):
+        self.paths, self.texts, self.grammar = paths, texts, name
+        slots = sentences.load(name).slots() if voices else None
         self.sizes = [k for text, voice in zip(texts, voices or ())
                       for k in oracle.class_sizes(text, voice, slots)]
 
@@ -57,7 +57,7 @@ def _groups(settings, drawn):
 def _row(reader, name, condition, parts):
     texts = [t for part in parts for t in part.texts]
     plain = [r for part in parts for r in reader.read(part.paths)]
-    known = [r for part in parts for r in reader.read(part.paths, "--grammar", part.grammar)]
+    known = [r for part in parts for r in reader.read(part.paths, *grammar(part.grammar))]
     row = {"measure": "read", "name": name, "condition": condition, "clips": len(texts)}
     for decoding, found in (("greedy", plain), ("grammar", known)):
         rates = reader.error_rates(texts, found)

@@ -8,9 +8,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 WEIGHTS = os.path.join(ROOT, "weights", "lipnet.safetensors")
 
 
+def grammar(name):
+    """The options for a grammar of this repository, wherever the weights and the program are."""
+    return "--grammar", os.path.join(ROOT, "grammars", name + ".txt")
+
+
 class Reader:
-    """Reads each list of clips once for each set of options. Weights and grammars are those of
-    this repository whatever the environment says."""
+    """Reads each list of clips once for each set of options."""
 
     def __init__(self, program, weights=WEIGHTS):
         self.program, self.weights = program, weights

@@ -18,8 +18,8 @@ import testset  # noqa: E402
 class Scripted:
     """A Reader that has read TEXTS, and compares word for word."""
     TEXTS = {(): {"a": "set red at b two now", "b": "", "c": "one two"},
-             ("--grammar", "grid"): {"a": "set red at p two now", "b": "bin red at a one soon"},
-             ("--grammar", "digits"): {"c": "one two"}}
+             reader.grammar("grid"): {"a": "set red at p two now", "b": "bin red at a one soon"},
+             reader.grammar("digits"): {"c": "one two"}}
 
     def read(self, paths, *options):
         failed = {"status": "error", "input": "x"}
