@@ -15,9 +15,11 @@ import numpy as np
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.path.join(ROOT, os.pardir, "shared")
 NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
-            "syncnet_color", "yunet", "s3fd"]
+            "syncnet_color", "yunet", "s3fd", "syncnet", "synce2e", "synce2e_fbank",
+            "synce2e_cls_n16"]
 # Networks whose real weights may lie beside this repository, and the files they are in.
-REAL = {"blazeface": "blazeface.pth", "facemesh": "blazeface_landmark.pth"}
+REAL = {"blazeface": "blazeface.pth", "facemesh": "blazeface_landmark.pth",
+        "yunet": "yunet_n.pth"}
 
 
 def tool(program, *arguments):
@@ -46,6 +48,10 @@ def make_real(network, folder):
         start = os.path.join(folder, f"real_{network}")
         tool("convert.py", weights, "-o", f"{start}.safetensors")
         write_taps(os.path.join(SHARED, "goldens"), network, start)
+        pictures = os.path.join(SHARED, "goldens", network, "input.npz")
+        if os.path.exists(pictures):  # the taps are of the first one
+            x = np.load(pictures)["input"][:1].transpose(0, 3, 1, 2)
+            np.save(f"{start}.x.npy", np.ascontiguousarray(x, np.float32))
 
 
 def main(folder):

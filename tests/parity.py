@@ -23,7 +23,9 @@ import numpy as np
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GOLDENS = os.path.join(ROOT, "tests", "goldens")
 NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
-            "syncnet_color", "yunet", "s3fd"]
+            "syncnet_color", "yunet", "s3fd",
+            "syncnet", "synce2e", "synce2e_fbank",
+            *(f"synce2e_cls_n{n}" for n in (7, 9, 11, 13, 15, 16, 20))]
 LEVELS = ["c", "avx2", "avx512"]
 THREADS = [1, 2]
 

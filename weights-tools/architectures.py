@@ -10,7 +10,9 @@ An Architecture has
                 for a network that has no vocabulary at all
     by_order    True: the original loads its weights by order, not by name
 """
+import face_detectors
 import face_networks
+import sync_networks
 import wav2lip_networks
 from errors import EXIT_USAGE, Refusal, listed, shown
 
@@ -156,9 +158,19 @@ ARCHITECTURES = {
                                   wav2lip_networks.expert_from_shapes,
                                   wav2lip_networks.expert_check,
                                   wav2lip_networks.expert_parameters, None),
+    "syncnet": Architecture(sync_networks.SYNCNET_CONFIG, sync_networks.streams_from_shapes,
+                            sync_networks.syncnet_check, sync_networks.syncnet_parameters, None),
+    "synce2e": Architecture(sync_networks.SYNCE2E_CONFIG, sync_networks.synce2e_from_shapes,
+                            sync_networks.synce2e_check, sync_networks.synce2e_parameters, None),
+    "synce2e_cls": Architecture(sync_networks.CLS_CONFIG, sync_networks.cls_from_shapes,
+                                sync_networks.cls_check, sync_networks.cls_parameters, None),
     "facemesh": Architecture(face_networks.FACEMESH_CONFIG, nothing_more,
                              face_networks.facemesh_check, face_networks.facemesh_parameters,
                              None),
+    "yunet": Architecture(face_detectors.YUNET_CONFIG, nothing_more, face_detectors.yunet_check,
+                          face_detectors.yunet_parameters, None),
+    "s3fd": Architecture(face_detectors.S3FD_CONFIG, nothing_more, face_detectors.s3fd_check,
+                         face_detectors.s3fd_parameters, None),
 }
 
 
@@ -188,11 +200,25 @@ def named_by_order(tensors, arch=None):
                   f"{listed(tensors)}")
 
 
-def recognise(names):
-    """The architecture that has most of its names among `names`, and few that it has not."""
+def recognise(shapes):
+    """The architecture that has most of its names among those of `shapes`, and few that it has
+    not; of several that share their names the one whose shapes fit best."""
+    names = shapes.keys()
+
     def own(arch):
         return ARCHITECTURES[arch].parameters(ARCHITECTURES[arch].config).keys()
-    best = max(ARCHITECTURES, key=lambda arch: len(own(arch) & names) / len(own(arch) | names))
+
+    def share(arch):
+        return len(own(arch) & names) / len(own(arch) | names)
+
+    def fitting(arch):
+        known = ARCHITECTURES[arch]
+        expected = known.parameters({**known.config, **known.from_shapes(shapes)})
+        return sum(shapes.get(n) == shape for n, shape in expected.items())
+
+    most = max(map(share, ARCHITECTURES))
+    best = max((arch for arch in ARCHITECTURES if share(arch) == most),
+               key=fitting if most >= 0.5 else share)
     if len(own(best) & names) < 0.5 * len(own(best)):
         raise Refusal(f"has {len(names)} tensors that fit no known network "
                       f"({', '.join(sorted(ARCHITECTURES))}); the first are "

@@ -193,7 +193,7 @@ def convert(args, progress):
         tensors = architectures.named_by_order(tensors, args.arch)
     tensors = architectures.without_prefix(tensors)
     shapes = {n: t.shape for n, t in tensors.items()}
-    arch = args.arch or architectures.recognise(shapes.keys())
+    arch = args.arch or architectures.recognise(shapes)
     old_config, old_vocab, old_card, old_source, old_licence = inherited(metadata, arch, shapes)
     config = architectures.settle_config(arch, shapes, {**(old_config or {}), **config})
     architectures.compare(arch, config, shapes)

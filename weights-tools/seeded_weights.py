@@ -4,8 +4,9 @@
   seeded_weights.py lipnet -o seeded.safetensors     weights drawn from the tensors' names
   seeded_weights.py lipnet --input x -o x.npy        the input that goes with them
 
-The recipe is in reference/seeded.py; tests/goldens/NETWORK/overrides.npz, where there is one,
-replaces tensors that must fit each other. Every run writes the same bytes.
+The recipe is in reference/seeded.py. Where they are there, tests/goldens/NETWORK/factors.npz
+multiplies output channels and tests/goldens/NETWORK/overrides.npz replaces tensors that must fit
+each other. Every run writes the same bytes.
 """
 import argparse
 import os
@@ -16,48 +17,93 @@ import numpy as np
 import architectures
 import convert
 import safetensors_io
+import sync_networks
 from errors import EXIT_USAGE, Refusal
 from output import complete_file
 from reference import seeded
 from tensors import StoredTensor
 
-# Shape and range of every input, per network.
+# Networks that go by another name than their architecture's, or have another config than its
+# default: (architecture, what is changed).
+VARIANTS = {
+    "synce2e": ("synce2e", {"matrix": 11}),
+    "synce2e_fbank": ("synce2e", {"matrix": 11, "audio_trunk": "fbank",
+                                  "aud_widths": sync_networks.FBANK_WIDTHS}),
+    **{f"synce2e_cls_n{n}": ("synce2e_cls", {"matrix": n}) for n in (7, 9, 11, 13, 15, 16, 20)},
+}
+
+# Shape and range of every input, per network; None: see network_input().
 INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
           "lipnet_keras": {"x": ((1, 75, 100, 50, 3), 0.0, 1.0)},
           "blazeface": {"x": ((2, 3, 128, 128), 0.0, 1.0)},
           "facemesh": {"x": ((6, 3, 192, 192), 0.0, 1.0)},
+          "syncnet": {"lip": ((2, 3, 5, 224, 224), 0.0, 255.0),
+                      "aud": ((2, 1, 13, 20), -30.0, 30.0)},
+          **{net: {"lip": ((1, 3, 15, 224, 224), 0.0, 255.0), "aud": None, "matrix": None}
+             for net in ("synce2e", "synce2e_fbank")},
+          **{f"synce2e_cls_n{n}": {"matrix": ((1, 1, n, n), -1.0, 1.0)}
+             for n in (7, 9, 11, 13, 15, 16, 20)},
           "wav2lip": {"mel": ((2, 1, 80, 16), -4.0, 4.0), "face": ((2, 6, 96, 96), 0.0, 1.0)},
           "wav2lip_disc": {"face": ((1, 3, 5, 96, 96), 0.0, 1.0)},
           "syncnet_color": {"audio": ((2, 1, 80, 16), -4.0, 4.0),
-                            "face": ((2, 15, 48, 96), 0.0, 1.0)}}
+                            "face": ((2, 15, 48, 96), 0.0, 1.0)},
+          "yunet": {"x": ((2, 3, 96, 128), 0.0, 2.0)},
+          "s3fd": {"x": ((1, 3, 256, 256), 0.0, 255.0)}}
 
-# Where the seeds of a network's inputs start with another name.
-SEEDS = {"syncnet_color": "wav2lip_syncnet"}
+# Where the seeds of a network's inputs start with another name, or an input has another seed.
+SEEDS = {"syncnet_color": "wav2lip_syncnet", "synce2e/lip": "synce2e/video",
+         "synce2e_fbank/lip": "synce2e_fbank/video",
+         **{f"synce2e_cls_n{n}/matrix": f"synce2e/matrix{n}" for n in (7, 9, 11, 13, 15, 16, 20)}}
+
+# What is subtracted from the channels of a network's inputs.
+MEANS = {"s3fd": (104, 117, 123)}
 
 GOLDENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests", "goldens")
 
 
+def settled(arch):
+    """The architecture and the config of a network of INPUTS."""
+    name, changes = VARIANTS.get(arch, (arch, {}))
+    return name, {**architectures.ARCHITECTURES[name].config, **changes}
+
+
 def weights(arch):
-    """{name: float32 array} of the network `arch` with its default hyperparameters."""
-    known = architectures.ARCHITECTURES[arch]
-    path = os.path.join(GOLDENS, arch, "overrides.npz")
-    overrides = np.load(path) if os.path.exists(path) else {}
-    return seeded.seeded_state(known.parameters(known.config), overrides)
+    """{name: float32 array} of a network of INPUTS."""
+    name, config = settled(arch)
+    shapes = architectures.ARCHITECTURES[name].parameters(config)
+    factors, overrides = (
+        np.load(path) if os.path.exists(path) else {}
+        for path in (os.path.join(GOLDENS, arch, f"{part}.npz")
+                     for part in ("factors", "overrides")))
+    state = seeded.seeded_state(shapes, overrides)
+    for name in factors:
+        factor = factors[name].reshape(-1, *[1] * (state[name].ndim - 1))
+        state[name] = (state[name] * factor).astype(np.float32)
+    return state
 
 
 def network_input(arch, name):
+    if VARIANTS.get(arch, [None])[0] == "synce2e" and name == "aud":  # windows of one piece
+        mel = seeded.seeded_input(f"{arch}/mel", (40, 60), -2.0, 2.0)
+        return np.stack([mel[None, :, 4 * t:4 * t + 20] for t in range(11)])
+    if VARIANTS.get(arch, [None])[0] == "synce2e" and name == "matrix":  # of its own streams
+        return np.load(os.path.join(GOLDENS, arch, "matrix.npy"))
     shape, low, high = INPUTS[arch][name]
-    return seeded.seeded_input(f"{SEEDS.get(arch, arch)}/{name}", shape, low, high)
+    x = seeded.seeded_input(SEEDS.get(f"{arch}/{name}", f"{SEEDS.get(arch, arch)}/{name}"),
+                            shape, low, high)
+    if arch in MEANS:
+        x -= np.array(MEANS[arch], np.float32).reshape(-1, 1, 1)
+    return x
 
 
 def write_weights(arch, path, dtype):
-    known = architectures.ARCHITECTURES[arch]
-    stored = {name: StoredTensor(value.tobytes, value.size, "F32", value.shape)
-              for name, value in weights(arch).items()}
+    name, config = settled(arch)
+    known = architectures.ARCHITECTURES[name]
+    stored = {tensor: StoredTensor(value.tobytes, value.size, "F32", value.shape)
+              for tensor, value in weights(arch).items()}
     safetensors_io.write(path, stored, dtype, {
-        "viseme.format": "1", "viseme.arch": arch,
-        "viseme.config": convert.compact(known.config),
-        **convert.vocab_entry(known.vocab and known.vocab(known.config)),
+        "viseme.format": "1", "viseme.arch": name, "viseme.config": convert.compact(config),
+        **convert.vocab_entry(known.vocab and known.vocab(config)),
         "viseme.source": "random numbers seeded by the tensors' names",
         "viseme.license": "CC0-1.0", "viseme.created_by": "viseme seeded_weights.py 0.1.0"})
 

@@ -15,7 +15,7 @@ struct tensor {
 struct weights_file {
     json_t *header, *meta;
     size_t count, bytes;
-    struct tensor tensors[64];
+    struct tensor tensors[128];
     char path[64];
 };
 
