@@ -1,7 +1,10 @@
 """Which videos a folder holds, what they are called, and who is seen in them."""
+import glob
 import json
 import os
 import zlib
+
+from train.alignments import read_folder
 
 MEDIA = (".mkv", ".mp4", ".mpg", ".mov")
 
@@ -20,3 +23,21 @@ def base_name(path):
     """What a clip is called in a work folder: its folder's and its own name."""
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.basename(folder) + "-" + os.path.splitext(name)[0]
+
+
+def videos(folders, limit=None):
+    """[(path, [(start, end, word)] or None, name in a work folder)] of the videos of `folders`, at
+    most `limit` of each."""
+    found = []
+    for folder in folders:
+        paths = sorted(p for end in MEDIA for p in glob.glob(os.path.join(folder, "*" + end)))
+        names = [os.path.splitext(os.path.basename(p))[0] for p in paths[:limit]]
+        words = read_folder(folder, names)
+        found += [(p, words.get(n), base_name(p)) for p, n in zip(paths, names)]
+    return found
+
+
+def prepared(work, prefixes=("",)):
+    """The names of the whole clips of a work folder that start with one of `prefixes`, sorted."""
+    names = sorted(os.path.basename(p)[:-5] for p in glob.glob(os.path.join(work, "*.json")))
+    return [n for n in names if n.startswith(tuple(prefixes))]

@@ -5,7 +5,6 @@ training and use see the same) and NAME.json (its words with their times, and wh
 folder that was interrupted goes on where it was.
 """
 import concurrent.futures
-import glob
 import json
 import os
 import subprocess
@@ -14,8 +13,7 @@ import tempfile
 
 import numpy as np
 
-from train.alignments import read_folder
-from train.clips import MEDIA, base_name, person
+from train.clips import person, prepared, videos
 from train.progress import Progress
 
 RATE = 25  # mouth pictures a second
@@ -63,14 +61,8 @@ def prepare_folders(program, options, folders, work, jobs=1, limit=None):
     """Prepares the videos of `folders` (at most `limit` of each), with more options for
     `viseme face`. Returns the names of the clips that are there."""
     os.makedirs(work, exist_ok=True)
-    todo = []
-    for folder in folders:
-        paths = sorted(p for end in MEDIA for p in glob.glob(os.path.join(folder, "*" + end)))
-        paths = paths[:limit]
-        names = [os.path.splitext(os.path.basename(p))[0] for p in paths]
-        words = read_folder(folder, names)
-        todo += [(program, options, p, words.get(n), os.path.join(work, base_name(p)))
-                 for p, n in zip(paths, names)]
+    todo = [(program, options, path, words, os.path.join(work, name))
+            for path, words, name in videos(folders, limit)]
     progress = Progress("clips", len(todo))
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:  # the work is the program's
         for problem in pool.map(prepare, todo):
@@ -99,5 +91,4 @@ class Clip:
 
 def load_clips(work, prefix):
     """The clips of a work folder whose names start with `prefix`, in order of their names."""
-    names = sorted(os.path.basename(p)[:-5] for p in glob.glob(os.path.join(work, "*.json")))
-    return [Clip(work, n) for n in names if n.startswith(prefix)]
+    return [Clip(work, name) for name in prepared(work, [prefix])]

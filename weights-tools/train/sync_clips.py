@@ -5,7 +5,6 @@ by MARGIN so that crops can move), NAME.mel.npy (float32 [40 4T+2], mel power) a
 folder that was interrupted goes on where it was.
 """
 import concurrent.futures
-import glob
 import json
 import os
 import sys
@@ -13,8 +12,7 @@ import sys
 import numpy as np
 
 from reference.logmel import mel_power
-from train.alignments import read_folder
-from train.clips import MEDIA, base_name, person
+from train.clips import person, prepared, videos
 from train.face_crops import CropError, cut, decode, find_boxes, part_of, squares
 from train.progress import Progress
 
@@ -68,14 +66,8 @@ def prepare_folders(program, folders, work, jobs=1, limit=None):
     """Prepares the videos of `folders` (at most `limit` of each). Returns the names of the clips
     that are there."""
     os.makedirs(work, exist_ok=True)
-    todo = []
-    for folder in folders:
-        paths = sorted(p for end in MEDIA for p in glob.glob(os.path.join(folder, "*" + end)))
-        paths = paths[:limit]
-        names = [os.path.splitext(os.path.basename(p))[0] for p in paths]
-        words = read_folder(folder, names)
-        todo += [(program, p, words.get(n), os.path.join(work, base_name(p)))
-                 for p, n in zip(paths, names)]
+    todo = [(program, path, words, os.path.join(work, name))
+            for path, words, name in videos(folders, limit)]
     progress = Progress("clips", len(todo))
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
         for problem in pool.map(prepare, todo):
@@ -103,7 +95,6 @@ class Clip:
         return np.array(np.load(self.pictures_path, mmap_mode="r")[start:start + count])
 
 
-def load_clips(work, prefixes=None):
-    """All clips of a work folder, in order of their names; with `prefixes` those that start so."""
-    names = sorted(os.path.basename(p)[:-5] for p in glob.glob(os.path.join(work, "*.json")))
-    return [Clip(work, n) for n in names if prefixes is None or n.startswith(tuple(prefixes))]
+def load_clips(work, prefixes=("",)):
+    """The clips of a work folder whose names start with one of `prefixes`, in order."""
+    return [Clip(work, name) for name in prepared(work, prefixes)]
