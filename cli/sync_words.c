@@ -14,7 +14,7 @@ const char *vis_sync_reason(viseme_sync_reason reason)
         "no sound",
         "no speech",
         "too short: fewer pictures of a face in a row than the method needs",
-        "no offset stands out: nobody in the picture may be the one who speaks",
+        "no offset stands out; the one who speaks may not be in the picture",
         "the best offset is the last one tried; try a wider --range"};
     const size_t i = (size_t)reason;
     return i < sizeof texts / sizeof texts[0] ? texts[i] : "unknown";

@@ -177,6 +177,7 @@ static void draw_curve(const struct drawing *d)
     mark_offset(d, &p);
     cairo_set_source_rgb(cr, LINE);
     cairo_set_line_width(cr, 2.5);
+    cairo_new_path(cr); /* from where the last text ended, otherwise */
     for (size_t i = 0; i < plot->curve_count; i++)
         if (isfinite(plot->curve[i]))
             cairo_line_to(cr, at_x(&p, FRAME_MS * (plot->curve_first + (double)i)),
@@ -184,6 +185,7 @@ static void draw_curve(const struct drawing *d)
     cairo_stroke(cr);
     for (size_t i = 0; i < plot->curve_count; i++)
         if (isfinite(plot->curve[i])) {
+            cairo_new_path(cr);
             cairo_arc(cr, at_x(&p, FRAME_MS * (plot->curve_first + (double)i)),
                       at_y(&p, plot->curve[i]), 4, 0, 2 * M_PI);
             cairo_fill(cr);
@@ -291,12 +293,12 @@ static void draw_similarity(const struct drawing *d)
         const uint32_t rgb = colour_of(u / 159.0);
         cairo_set_source_rgb(cr, (rgb >> 16) / 255.0, (rgb >> 8 & 255) / 255.0,
                              (rgb & 255) / 255.0);
-        cairo_rectangle(cr, LEFT + WIDE - 230 + u, MAP_TOP - 30, 1.5, 16);
+        cairo_rectangle(cr, LEFT + WIDE - 220 + u, MAP_TOP - 30, 1.5, 16);
         cairo_fill(cr);
     }
     cairo_set_source_rgb(cr, FAINT);
     snprintf(text, sizeof text, "cosine %.2f", low);
-    put_text(cr, LEFT + WIDE - 240, MAP_TOP - 16, SMALL, 1, text);
+    put_text(cr, LEFT + WIDE - 230, MAP_TOP - 16, SMALL, 1, text);
     snprintf(text, sizeof text, "%.2f", high);
     put_text(cr, LEFT + WIDE, MAP_TOP - 16, SMALL, 1, text);
 }

@@ -9,8 +9,8 @@
 #define FRAME_MS       40.0
 #define RATE           25.0
 #define LEAST_SPEECH_S 0.4
-/* Below these nothing is known: of curves of distances, of a classifier's probability. Measured as
- * docs/sync.md says. */
+/* Below these nothing is known: of what stands out of distances, of a classifier's probability; see
+ * docs/sync.md. */
 #define LEAST_PROMINENCE  4.0
 #define LEAST_PROBABILITY 0.4
 
@@ -153,6 +153,7 @@ static int count_votes(const viseme_sync *s, const struct vis_sync_track *t, int
 struct told {
     viseme_sync_reason reason;
     struct vis_sync_answer answer;
+    double prominence;
     int range; /* -1: no curve */
 };
 
@@ -181,13 +182,21 @@ static double probability(const double *curve, int range, double lowest)
     return 1 / sum;
 }
 
-static viseme_sync_reason judge(viseme_sync_method method, const struct vis_sync_answer *a)
+static viseme_sync_reason judge(viseme_sync_method method, const struct vis_sync_answer *a,
+                                double prominence)
 {
     if (is_classifier(method))
         return a->confidence < LEAST_PROBABILITY ? VISEME_SYNC_FLAT : VISEME_SYNC_KNOWN;
-    if (a->prominence < LEAST_PROMINENCE)
+    if (prominence < LEAST_PROMINENCE)
         return VISEME_SYNC_FLAT;
     return a->at_edge ? VISEME_SYNC_AT_EDGE : VISEME_SYNC_KNOWN;
+}
+
+static enum vis_sync_curve_kind kind_of(viseme_sync_method method, int whole)
+{
+    if (method == VISEME_SYNC_SYNCNET)
+        return whole ? VIS_SYNC_PADDED : VIS_SYNC_DISTANCE;
+    return method == VISEME_SYNC_BASELINE && whole ? VIS_SYNC_BASELINE : VIS_SYNC_DIAGONAL;
 }
 
 /* whole: of all rows, where the original evaluation pads with zeros; over time nobody does. */
@@ -200,15 +209,11 @@ static struct told tell(const viseme_sync *s, const struct vis_sync_track *t,
     told.range = range_of(s, method, count, &n);
     if (told.range < 0)
         return told;
+    const enum vis_sync_curve_kind kind = kind_of(method, whole);
     if (is_classifier(method)) {
         if (!count_votes(s, t, n, first, count, told.range, curve))
             told.range = -1;
-    } else {
-        const enum vis_sync_curve_kind kind = method == VISEME_SYNC_DIAG ? VIS_SYNC_DIAGONAL
-                                              : method == VISEME_SYNC_BASELINE
-                                                  ? (whole ? VIS_SYNC_BASELINE : VIS_SYNC_DIAGONAL)
-                                                  : (whole ? VIS_SYNC_PADDED : VIS_SYNC_DISTANCE);
-        /* The original leaves the last window out. */
+    } else { /* the original leaves the last window out */
         vis_sync_curve(&t->pairs, first, count - (kind == VIS_SYNC_PADDED), kind, told.range, curve,
                        NULL);
     }
@@ -218,9 +223,11 @@ static struct told tell(const viseme_sync *s, const struct vis_sync_track *t,
     }
     if (is_classifier(method))
         told.answer.confidence = probability(curve, told.range, told.answer.lowest);
+    told.prominence =
+        vis_sync_prominence(&t->pairs, first, count, kind, told.range, told.answer.frames);
     told.reason = (double)speaking_rows(s, t, first, count) < LEAST_SPEECH_S * RATE
                       ? VISEME_SYNC_NO_SPEECH
-                      : judge(method, &told.answer);
+                      : judge(method, &told.answer, told.prominence);
     return told;
 }
 
@@ -256,7 +263,7 @@ static viseme_status tell_face(viseme_sync *s, struct vis_sync_track *t, viseme_
                                  .reason = told.reason,
                                  .offset_ms = FRAME_MS * told.answer.offset,
                                  .confidence = told.answer.confidence,
-                                 .prominence = told.answer.prominence};
+                                 .prominence = told.prominence};
     viseme_track track;
     for (size_t i = 0; vis_sync_faces_track(s->faces, i, &track); i++)
         if (track.id == t->id)
@@ -318,6 +325,18 @@ static viseme_sync_reason excuse(const viseme_sync *s)
     return longest ? longest->told.reason : VISEME_SYNC_NO_FACE;
 }
 
+/* The largest one of the faces whose offset is known, or of all. */
+static double known_prominence(const viseme_sync *s, int known)
+{
+    double best = 0;
+    for (size_t i = 0; i < s->track_count; i++) {
+        const viseme_sync_face *f = &s->tracks[i].told;
+        if (!known || f->reason == VISEME_SYNC_KNOWN)
+            best = fmax(best, f->prominence);
+    }
+    return best;
+}
+
 static void tell_whole(viseme_sync *s, viseme_sync_method method)
 {
     viseme_sync_result *r = &s->result;
@@ -338,11 +357,11 @@ static void tell_whole(viseme_sync *s, viseme_sync_method method)
     r->offset_ms = FRAME_MS * a.offset;
     r->offset_frames = a.frames;
     r->confidence = a.confidence;
-    r->prominence = a.prominence;
+    r->prominence = known_prominence(s, known > 0);
     r->range_ms = FRAME_MS * s->curve_range;
     r->range_limit = s->curve_range >= s->range ? 0 : is_classifier(method) ? 1 : 2;
     if (known)
-        r->reason = judge(method, &a);
+        r->reason = judge(method, &a, r->prominence);
 }
 
 static void tell_scores(viseme_sync *s)
@@ -389,7 +408,7 @@ static viseme_status add_window(viseme_sync *s, const struct vis_sync_track *t,
                              .known = told.reason == VISEME_SYNC_KNOWN,
                              .offset_ms = FRAME_MS * told.answer.offset,
                              .confidence = told.answer.confidence,
-                             .prominence = told.answer.prominence};
+                             .prominence = told.prominence};
     return VISEME_OK;
 }
 

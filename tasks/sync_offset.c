@@ -9,7 +9,11 @@
 /* As torch.nn.functional.cosine_similarity. */
 #define COSINE_EPS 1e-8
 
-enum { WIDTH = 2 * VIS_SYNC_MAX_REACH + 1, AWAY = 2 /* frames from the lowest point */ };
+enum {
+    WIDTH = 2 * VIS_SYNC_MAX_REACH + 1,
+    SHARED = 5, /* rows that have a picture in common */
+    LEAST = 6   /* rows that a standard error is taken of */
+};
 
 static size_t width_of(const struct vis_sync_pairs *p)
 {
@@ -162,20 +166,6 @@ static double median_of(double *x, size_t n)
     return x[(n - 1) / 2];
 }
 
-/* 1.4826 times the median absolute deviation of the costs away from the lowest one. */
-static double spread_away(const double *curve, int range, int lowest)
-{
-    double x[WIDTH];
-    size_t n = 0;
-    for (int i = 0; i <= 2 * range; i++)
-        if (isfinite(curve[i]) && abs(i - lowest) > AWAY)
-            x[n++] = curve[i];
-    const double middle = median_of(x, n);
-    for (size_t i = 0; i < n; i++)
-        x[i] = fabs(x[i] - middle);
-    return 1.4826 * median_of(x, n);
-}
-
 /* The lowest point of the parabola through a point and its two neighbours, from it. */
 static double between(double before, double here, double after)
 {
@@ -209,9 +199,43 @@ int vis_sync_answer(const double *curve, int range, struct vis_sync_answer *out)
                                  !isfinite(curve[best + 1]));
     if (best > 0 && best < 2 * range)
         out->offset += between(curve[best - 1], curve[best], curve[best + 1]);
-    const double spread = spread_away(curve, range, best);
-    out->prominence = spread > 0 ? out->confidence / spread : 0;
     return 1;
+}
+
+/* The mean cost of row i over the offsets there are, NaN for none. */
+static double mean_of_row(const struct vis_sync_pairs *p, size_t i, enum vis_sync_curve_kind kind,
+                          int range)
+{
+    double sum = 0;
+    int n = 0;
+    for (int o = -range; o <= range; o++) {
+        const double cost = cost_of(p, i, o, kind, i, 1);
+        if (isnan(cost))
+            continue;
+        sum += cost;
+        n++;
+    }
+    return n ? sum / n : NAN;
+}
+
+double vis_sync_prominence(const struct vis_sync_pairs *p, size_t first, size_t count,
+                           enum vis_sync_curve_kind kind, int range, int offset)
+{
+    double mean = 0, squares = 0;
+    size_t n = 0;
+    kind = kind == VIS_SYNC_PADDED || kind == VIS_SYNC_DISTANCE ? VIS_SYNC_DISTANCE
+                                                                : VIS_SYNC_DIAGONAL;
+    for (size_t i = first; i < first + count; i++) {
+        const double x = mean_of_row(p, i, kind, range) - cost_of(p, i, offset, kind, first, count);
+        if (isnan(x))
+            continue;
+        const double step = x - mean; /* Welford's running mean and sum of squares */
+        mean += step / (double)++n;
+        squares += step * (x - mean);
+    }
+    if (n < LEAST || !(squares > 0))
+        return 0;
+    return mean / sqrt(squares / (double)(n - 1) / ((double)n / SHARED));
 }
 
 int vis_sync_fitting_range(size_t count, size_t least, int range)

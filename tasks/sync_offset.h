@@ -57,13 +57,17 @@ struct vis_sync_answer {
     double lowest;     /* LSE-D for the original evaluation */
     double median;     /* of the finite costs */
     double confidence; /* median - lowest; LSE-C for the original evaluation */
-    double prominence; /* confidence in standard deviations of the curve away from its lowest
-                          point (1.4826 times the median deviation); above about 4 a curve of
-                          chance is rare. 0 for a flat curve */
     int at_edge;       /* the lowest point is the first or the last: the truth may lie beyond */
 };
 /* curve [2 range + 1]. Returns 1, or 0 and nothing but zeros when no cost is finite. */
 int vis_sync_answer(const double *curve, int range, struct vis_sync_answer *answer);
+
+/* How far an offset stands out of the rows: by how much each row's cost at `offset` lies below the
+ * mean of its costs from -range to range, on average, in standard errors. Five rows count as one,
+ * as they share pictures. Of sound that has nothing to do with the pictures 3 is rare and 4 hardly
+ * seen. kind: the padded ones count as those over the pairs there are. 0 with fewer than 6 rows. */
+double vis_sync_prominence(const struct vis_sync_pairs *pairs, size_t first, size_t count,
+                           enum vis_sync_curve_kind kind, int range, int offset);
 
 /* The largest range, up to `range`, at which every offset is the mean of at least `least` of
  * `count` rows; -1 when not even 0 is. */
