@@ -107,14 +107,16 @@ class Batches:
                 power = power + level * tilt * rng.gamma(2, 0.5, power.shape)
             if other is not None and rng.random() < 0.3:
                 babble = np.resize(other.power.T, power.T.shape).T
-                power = power + babble * (mean / (babble.mean() + 1e-6) * 10 ** -rng.uniform(0.3, 3))
+                level = mean / (babble.mean() + 1e-6) * 10 ** -rng.uniform(0.3, 3)
+                power = power + level * babble
             if rng.random() < 0.5:
                 low = int(rng.integers(0, start - REACH + 1))
                 high = int(rng.integers(start + FRAMES + REACH, clip.frames + 1))
         mel = normalized_log(power[:, 4 * low:4 * high + 2]).astype(np.float32)
         first = 4 * (start - REACH - low)
         count = FRAMES - WINDOW + 1 + 2 * REACH
-        part = np.lib.stride_tricks.sliding_window_view(mel, 20, axis=1)[:, first:first + 4 * count:4]
+        part = np.lib.stride_tricks.sliding_window_view(mel, 20, axis=1)
+        part = part[:, first:first + 4 * count:4]
         return torch.from_numpy(part.transpose(1, 0, 2).copy())
 
     # ---- batches
