@@ -48,7 +48,8 @@ struct vis_face_method {
     const char *name;
     double search_seconds; /* from one search of the whole frame to the next, while none is known */
     double outline[4]; /* left, top, right, bottom of the box that WIDER FACE's people would draw,
-                          from the pose's centre in shares of its width and height */
+                          from the pose's centre in shares of its width and height;
+                          measured with YuNet's boxes on 34 clips of GRID and 9 rendered ones */
 
     /* Looks for faces in the whole frame: *count of them, at most `room`, in any order; one face
      * may be there twice. */

@@ -318,7 +318,7 @@ static void finder_free(void *self)
 static const struct vis_face_method method = {
     .name = "facemesh",
     .search_seconds = SEARCH_SECONDS,
-    .outline = {-0.47, -0.68, 0.47, 0.5},
+    .outline = {-0.47, -0.85, 0.475, 0.515},
     .search = search,
     .face_create = face_create,
     .face_free = free,

@@ -57,16 +57,19 @@ static void finder_free(void *self)
     vis_face_detector_free(self);
 }
 
-/* Boxes in the manner of WIDER FACE, measured by YuNet's, whose training boxes are the same. */
+/* What lies where in a box was measured with YuNet's, which was trained with the same boxes (WIDER
+ * FACE): on 34 clips of GRID, by FaceMesh's points, the mouth's crop is centred at (0.546, 0.762)
+ * and the eyes are 0.703 of the width apart; on 9 rendered ones, by their true points, (0.504,
+ * 0.762) and 0.656. People in GRID look a little to their right, so the middle is kept. */
 static const struct vis_box_detector detector = {
     .name = "s3fd",
     .search_seconds = 0.5,
     .outline = {-0.5, -0.5, 0.5, 0.5},
     .smallest = SMALLEST,
-    .mouth_x = 0.5,
-    .mouth_y = 0.78,
+    .mouth_x = 0.51,
+    .mouth_y = 0.762,
     .eyes_width = 0.70,
-    .patch_x = 0.5,
+    .patch_x = 0.51,
     .patch_y = 0.43,
     .patch_width = 0.87,
     .search = search,

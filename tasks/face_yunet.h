@@ -1,6 +1,6 @@
 /* Faces by YuNet: one small network gives boxes and five points (eyes, nose, corners of the mouth).
  * A face that is known is looked at in a small part of every frame; its points, laid over LipNet's
- * template, give the mouth crop. */
+ * template and smoothed over time, give the mouth crop. */
 #ifndef VIS_TASKS_FACE_YUNET_H
 #define VIS_TASKS_FACE_YUNET_H
 
