@@ -11,12 +11,14 @@
 
 enum vis_dub_fit { VIS_FIT_LOOP, VIS_FIT_PINGPONG, VIS_FIT_HOLD, VIS_FIT_TRIM, VIS_FIT_PAD };
 extern const char *const vis_dub_fits[], *const vis_dub_blends[], *const vis_dub_silences[],
-                                                                      *const vis_dub_policies[];
+                                                                      *const vis_dub_policies[],
+                                                                          *const vis_dub_presets[];
 
 /* The settings of `dub`, and the first member of those of `say`. */
 struct vis_dub_settings {
-    const char *model, *output, *pads, *box, *label, *preset, *report;
+    const char *model, *output, *pads, *box, *label, *report;
     int fit, blend, silence, on_no_face; /* enums of this file and of viseme.h */
+    int preset;                          /* position in vis_dub_presets; -1: none is given */
     int no_smooth, lossless, check, no_provenance;
     int crf, threads, json, quiet;
     double fps, from_s, to_s;
@@ -24,7 +26,7 @@ struct vis_dub_settings {
 };
 #define VIS_DUB_DEFAULTS                                                                           \
     {                                                                                              \
-        .crf = 18, .fps = 25, .faces.model = -1                                                    \
+        .preset = -1, .crf = 18, .fps = 25, .faces.model = -1                                      \
     }
 
 #define VIS_DUB_FIELD(name) offsetof(struct vis_dub_settings, name)
@@ -117,12 +119,12 @@ struct vis_dub_settings {
         {0,                                                                                        \
          "preset",                                                                                 \
          "NAME",                                                                                   \
-         "preset of x264, such as veryfast or slow (default medium)",                              \
-         VIS_ARG_TEXT,                                                                             \
+         "preset of x264, from ultrafast to veryslow (default medium)",                            \
+         VIS_ARG_CHOICE,                                                                           \
          VIS_DUB_FIELD(preset),                                                                    \
          0,                                                                                        \
          0,                                                                                        \
-         NULL},                                                                                    \
+         vis_dub_presets},                                                                         \
         {0,                                                                                        \
          "lossless",                                                                               \
          NULL,                                                                                     \

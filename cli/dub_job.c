@@ -17,6 +17,8 @@
 const char *const vis_dub_fits[] = {"loop", "pingpong", "hold", "trim", "pad", NULL};
 const char *const vis_dub_blends[] = {"feather", "hard", NULL};
 const char *const vis_dub_silences[] = {"model", "keep", NULL};
+const char *const vis_dub_presets[] = {"ultrafast", "superfast", "veryfast", "faster",   "fast",
+                                       "medium",    "slow",      "slower",   "veryslow", NULL};
 const char *const vis_dub_policies[] = {"keep", "hold", "fail", NULL};
 
 /* ---- Options ------------------------------------------------------------------------------- */
@@ -93,14 +95,6 @@ static viseme_status load(struct vis_dub_job *job, int *told, viseme_error *err)
     if (status == VISEME_OK)
         *told = 0;
     return status;
-}
-
-/* What the weights know beside how to move lips, where their file tells. */
-static void note_model(const struct vis_dub_job *job)
-{
-    const char *faces = viseme_model_metadata(job->model, "viseme.faces");
-    if (faces && !job->set->quiet)
-        vis_complain("%s: these weights know %s", job->command->name, faces);
 }
 
 /* ---- What is told -------------------------------------------------------------------------- */
@@ -185,6 +179,9 @@ static viseme_status tell(const struct vis_dub_job *job, const struct vis_dub_do
     json_t *result = json_result(job, d, total_s);
 
     if (!job->set->quiet) {
+        const char *faces = viseme_model_metadata(job->model, "viseme.faces");
+        if (faces) /* what the weights know, where their file tells */
+            vis_complain("%s: the weights know %s", job->command->name, faces);
         if (s->without_face > 0)
             note_gaps(job, d);
         fprintf(stderr, "%s: %lld frames, %.2f s, lips moved in %lld; %s, %s, sound %s\n",
@@ -244,13 +241,13 @@ int vis_dub(struct vis_dub_job *job)
 
     if (status == VISEME_OK)
         status = load(job, &told, &err);
+    if (status == VISEME_OK && job->set->report)
+        status = open_report(job, &report, &err);
     if (status == VISEME_OK) {
-        note_model(job);
-        if (job->set->report)
-            status = open_report(job, &report, &err);
-    }
-    if (status == VISEME_OK)
         status = vis_dub_run(job, &done, &err);
+        if (status == VISEME_ERR_NO_FACE)
+            vis_name_error(&err, job->video);
+    }
     if (status == VISEME_OK)
         status = tell(job, &done, report, vis_clock_s() - start, &err);
     if (status != VISEME_OK) {

@@ -292,12 +292,12 @@ static viseme_status open_all(struct run *r, int *ahead, int *batch, viseme_erro
     const struct vis_dub_settings *set = r->job->set;
     const struct vis_frames_options frames = {
         .fps = set->fps, .from_s = set->from_s, .to_s = set->to_s};
-    const struct vis_video_writer_options writing = {.lossless = set->lossless,
-                                                     .crf = set->crf,
-                                                     .preset = set->preset,
-                                                     .threads = set->threads,
-                                                     .made_with =
-                                                         set->no_provenance ? NULL : MADE_WITH};
+    const struct vis_video_writer_options writing = {
+        .lossless = set->lossless,
+        .crf = set->crf,
+        .preset = set->preset < 0 ? NULL : vis_dub_presets[set->preset],
+        .threads = set->threads,
+        .made_with = set->no_provenance ? NULL : MADE_WITH};
     struct vis_audio_info sound;
     viseme_status status = vis_audio_open(&r->audio, r->job->audio, NULL, err);
 

@@ -271,27 +271,30 @@ static viseme_status encode(struct vis_sound_track *t, const AVFrame *frame, vis
                : fail_write(result, err);
 }
 
-/* Encodes what the fifo holds in whole blocks; with `all` the rest, too. */
-static viseme_status drain_fifo(struct vis_sound_track *t, int all, double end_s, viseme_error *err)
+/* Encodes what the fifo holds of the time before `until_s` in whole blocks; at the end the rest. */
+static viseme_status drain_fifo(struct vis_sound_track *t, double until_s, double end_s,
+                                viseme_error *err)
 {
-    const double end = fmin(end_s * t->encoder->sample_rate, 9e15);
+    const int block = t->encoder->frame_size, all = isinf(until_s);
+    const double until = until_s * t->encoder->sample_rate;
+    const double end = ceil(end_s * t->encoder->sample_rate);
     viseme_status status = VISEME_OK;
 
-    while (status == VISEME_OK &&
-           av_audio_fifo_size(t->fifo) >= (all ? 1 : t->encoder->frame_size)) {
+    while (status == VISEME_OK && av_audio_fifo_size(t->fifo) >= (all ? 1 : block) &&
+           (double)t->position + block <= until) {
         if (av_frame_make_writable(t->block) < 0)
             return vis_fail_nomem(err, 4096);
-        int n = av_audio_fifo_read(t->fifo, (void **)t->block->data, t->encoder->frame_size);
+        int n = av_audio_fifo_read(t->fifo, (void **)t->block->data, block);
         if (n <= 0)
             break;
-        const double left = ceil(end) - (double)t->position;
+        const double left = end - (double)t->position;
         t->block->pts = t->position;
         t->position += n;
         if (left < 1)
             continue; /* beyond the end */
         t->block->nb_samples = left < n ? (int)left : n;
         status = encode(t, t->block, err);
-        t->block->nb_samples = t->encoder->frame_size;
+        t->block->nb_samples = block;
     }
     return status;
 }
@@ -375,7 +378,7 @@ static viseme_status finish_encoding(struct vis_sound_track *t, double end_s, vi
     if (status == VISEME_OK)
         status = resample(t, err);
     if (status == VISEME_OK)
-        status = drain_fifo(t, 1, end_s, err);
+        status = drain_fifo(t, INFINITY, end_s, err);
     if (status == VISEME_OK)
         status = encode(t, NULL, err);
     return status;
@@ -393,14 +396,12 @@ static viseme_status encode_until(struct vis_sound_track *t, double until_s, dou
         avcodec_send_packet(t->decoder, t->packet); /* damaged ones are lost */
         av_packet_unref(t->packet);
         status = take_decoded(t, err);
-        if (status == VISEME_OK)
-            status = drain_fifo(t, 0, end_s, err);
         if (t->last_s >= end_s)
             break;
     }
-    if (status == VISEME_OK && isinf(until_s))
-        status = finish_encoding(t, end_s, err);
-    return status;
+    if (status != VISEME_OK)
+        return status;
+    return isinf(until_s) ? finish_encoding(t, end_s, err) : drain_fifo(t, until_s, end_s, err);
 }
 
 viseme_status vis_sound_track_write(struct vis_sound_track *t, double until_s, double end_s,

@@ -159,19 +159,21 @@ static viseme_status choose(const struct vis_video_writer *w, const AVFrame *fra
 
     *pixels = frame->format;
     if (w->opts.lossless) {
-        *codec = has_format(h264, *pixels) && fits_chroma(*pixels, frame->width, frame->height)
-                     ? h264
-                 : has_format(rgb, *pixels)  ? rgb
-                 : has_format(ffv1, *pixels) ? ffv1
-                                             : NULL;
-        if (*codec &&
-            avformat_query_codec(w->out.format->oformat, (*codec)->id, FF_COMPLIANCE_NORMAL))
-            return VISEME_OK;
+        /* A decoder of H.264 gives back what is neither grey nor RGB in the same format. */
+        const AVCodec *const tried[] = {d->nb_components < 3 ? NULL : h264, ffv1, rgb};
+        for (int i = 0; i < 3; i++) {
+            *codec = tried[i];
+            if (has_format(*codec, *pixels) &&
+                (*codec != h264 || fits_chroma(*pixels, frame->width, frame->height)) &&
+                avformat_query_codec(w->out.format->oformat, (*codec)->id, FF_COMPLIANCE_NORMAL))
+                return VISEME_OK;
+        }
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "%s: this kind of file cannot hold frames of '%s', %d x %d, without loss; "
                         "%s",
                         w->path, d->name, frame->width, frame->height,
-                        *codec ? "name the output .mkv" : "leave out --lossless");
+                        has_format(ffv1, *pixels) ? "name the output .mkv"
+                                                  : "leave out --lossless");
     }
     *codec = h264;
     if (!h264)

@@ -13,7 +13,7 @@ enum { SIDE = VIS_DUB_SIDE };
 #define TOP_OUT    0.38
 #define TOP_IN     0.54
 #define BOTTOM_IN  0.90
-#define BOTTOM_OUT 0.995
+#define BOTTOM_OUT 0.98
 #define SIDE_OUT   0.02
 #define SIDE_IN    0.17
 #define CHIN       0.60 /* from here on the sides come closer, */
