@@ -201,7 +201,7 @@ def sureness(method, found):
 
 
 def evaluate(clips, nets, methods):
-    """Rows {method, frames, exact, exact_sd, near, near_sd, unknown, windows, silent} in percent."""
+    """Rows {method, frames, exact, exact_sd, near, near_sd, unknown, windows, silent}, percent."""
     pairs = {net: [clip.embed(net) for clip in clips] for net in set(nets.values())}
     rows = []
     for frames in FRAMES:
