@@ -19,7 +19,7 @@ PROGRAM = os.path.abspath(os.environ.get("VISEME_BIN") or os.path.join(
 CASCADES = ["/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml",
             "/usr/share/opencv/haarcascades/haarcascade_frontalface_alt2.xml"]
 SMALL = bool(os.environ.get("VISEME_TEST_SMALL"))  # a slow build: fewer runs will do
-COMMANDS = ["read", "face", "eval", "run", "models", "version", "completion"]
+COMMANDS = ["read", "dub", "say", "face", "eval", "run", "models", "version", "completion"]
 
 
 class Result:
