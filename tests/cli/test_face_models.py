@@ -154,7 +154,7 @@ def test_yunet_agrees_with_facemesh(viseme, networks, has_video, clip):
                     for model in ("yunet", "facemesh"))
     assert ours[-1]["crops_held"] == 0 and len(ours[-1]["tracks"]) == 1
     off = np.sqrt(((mouths(ours) - mouths(theirs)) ** 2).sum(1))
-    assert off.mean() < 2 and off.max() < 7
+    assert off.mean() < 4 and off.max() < 8
 
 
 def test_yunet_two_faces_and_none(viseme, networks, frames, walls, tmp_path):
