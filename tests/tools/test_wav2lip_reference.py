@@ -1,5 +1,5 @@
-"""Wav2Lip's networks in PyTorch against the original's goldens; checkpoints as the authors' training
-writes them, of other widths, and TorchScript archives through the converter."""
+"""Wav2Lip's networks in PyTorch against the original's goldens; checkpoints as the authors write
+them, of other widths, and TorchScript archives through the converter."""
 import json
 import os
 

@@ -105,8 +105,8 @@ class Wav2Lip(nn.Module):
         between: the outputs of encoder blocks and of decoder blocks before concatenation."""
         if face.dim() == 5:
             times = face.shape[2]
-            flat = self(mel.transpose(0, 1).flatten(0, 1), face.permute(2, 0, 1, 3, 4).flatten(0, 1),
-                        taps)
+            flat = self(mel.transpose(0, 1).flatten(0, 1),
+                        face.permute(2, 0, 1, 3, 4).flatten(0, 1), taps)
             return flat.unflatten(0, (times, -1)).permute(1, 2, 0, 3, 4)
         maps = []
         x = run(self.audio_encoder, mel, "audio_encoder", taps)
