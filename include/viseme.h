@@ -635,7 +635,8 @@ typedef struct viseme_sync_result {
     double offset_ms;          /**< between frames by interpolation */
     int offset_frames;         /**< of 40 ms, the best whole one */
     double confidence;   /**< median cost minus lowest one; of classifiers a probability, 0 to 1 */
-    double prominence;   /**< confidence in standard deviations of the rest of the curve */
+    double prominence;   /**< by how many standard errors the offset stands out of all rows: above 4
+                              hardly ever by chance; of several faces the largest */
     double range_ms;     /**< what was tried, which may be less than was asked for */
     int range_limit;     /**< why: 0 it is not less; 1 the method cannot; 2 the clip is too short */
     double lse_d, lse_c; /**< scores of SyncNet's evaluation, range 15 frames, means over the faces;

@@ -38,11 +38,11 @@ struct remux {
 static int is_taken(const struct remux *r, const AVStream *from)
 {
     const AVCodecParameters *par = from->codecpar;
+    if (par->codec_type == AVMEDIA_TYPE_ATTACHMENT)
+        return strcmp(r->out.format->oformat->name, "matroska") == 0;
     if (par->codec_id == AV_CODEC_ID_NONE || par->codec_type == AVMEDIA_TYPE_UNKNOWN ||
         par->codec_type == AVMEDIA_TYPE_DATA)
         return 0;
-    if (par->codec_type == AVMEDIA_TYPE_ATTACHMENT)
-        return strcmp(r->out.format->oformat->name, "matroska") == 0;
     return avformat_query_codec(r->out.format->oformat, par->codec_id, FF_COMPLIANCE_NORMAL) != 0;
 }
 

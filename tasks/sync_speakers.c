@@ -18,8 +18,8 @@ enum { LEAST_SPAN = 8, JOIN = 8 }; /* rows */
 /* A face's framewise score, from the middle of its windows. */
 struct score {
     const struct vis_sync_track *track;
-    float *above;  /* [rows] cosine over the face's median cosine, smoothed */
-    float typical; /* its mean at the offset */
+    float *above;  /* [rows] cosine over the mean of all offsets, smoothed */
+    float typical; /* its mean */
 };
 
 static int ascending(const void *a, const void *b)
@@ -45,20 +45,22 @@ static viseme_status make_score(struct score *score, const struct vis_sync_track
     double sum = 0;
     size_t n = 0;
     *score = (struct score){.track = t, .above = malloc((rows + 1) * sizeof(float))};
-    float *raw = malloc((rows + 1) * sizeof *raw), *row = malloc(width * sizeof *row);
-    if (!score->above || !raw || !row) {
+    float *raw = malloc((rows + 1) * sizeof *raw);
+    if (!score->above || !raw) {
         free(raw);
-        free(row);
         return vis_fail_nomem(err, (rows + 1) * sizeof *raw);
     }
     offset = offset < -p->reach ? -p->reach : offset > p->reach ? p->reach : offset;
     for (size_t r = 0; r < rows; r++) {
+        const float *row = p->cosine + r * width, here = row[(size_t)(p->reach - offset)];
+        float all = 0;
         size_t count = 0;
-        const float here = p->cosine[r * width + (size_t)(p->reach - offset)];
         for (size_t k = 0; k < width; k++)
-            if (!isnan(p->cosine[r * width + k]))
-                row[count++] = p->cosine[r * width + k];
-        raw[r] = isnan(here) ? 0 : here - median_of(row, count);
+            if (!isnan(row[k])) {
+                all += row[k];
+                count++;
+            }
+        raw[r] = isnan(here) ? 0 : here - all / (float)count;
         sum += (double)raw[r];
         n += !isnan(here);
     }
@@ -72,7 +74,6 @@ static viseme_status make_score(struct score *score, const struct vis_sync_track
         score->above[r] = median_of(near, count);
     }
     free(raw);
-    free(row);
     return VISEME_OK;
 }
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import pictures
+import stand_ins
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GOLDENS = os.path.join(ROOT, "tests", "goldens")
@@ -19,7 +20,7 @@ PROGRAM = os.path.abspath(os.environ.get("VISEME_BIN") or os.path.join(
 CASCADES = ["/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml",
             "/usr/share/opencv/haarcascades/haarcascade_frontalface_alt2.xml"]
 SMALL = bool(os.environ.get("VISEME_TEST_SMALL"))  # a slow build: fewer runs will do
-COMMANDS = ["read", "dub", "say", "face", "eval", "run", "models", "version", "completion"]
+COMMANDS = ["read", "dub", "say", "face", "eval", "run", "models", "version", "completion", "sync", "score", "speakers"]
 
 
 class Result:
@@ -170,3 +171,14 @@ def clips():
     if not os.path.isdir(CLIPS):
         pytest.skip("../shared/clips is not here")
     return CLIPS
+
+
+@pytest.fixture(scope="session")
+def nets(tmp_path_factory):
+    """A folder of stand-ins for the networks that move lips: copy, green, syncnet_color."""
+    folder = tmp_path_factory.mktemp("nets")
+    stand_ins.generator(folder / "copy.safetensors")
+    stand_ins.generator(folder / "green.safetensors", stand_ins.GREEN,
+                        **{"viseme.faces": "no face"})
+    stand_ins.expert(folder / "syncnet_color.safetensors")
+    return folder
