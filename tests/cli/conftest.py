@@ -20,7 +20,8 @@ PROGRAM = os.path.abspath(os.environ.get("VISEME_BIN") or os.path.join(
 CASCADES = ["/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml",
             "/usr/share/opencv/haarcascades/haarcascade_frontalface_alt2.xml"]
 SMALL = bool(os.environ.get("VISEME_TEST_SMALL"))  # a slow build: fewer runs will do
-COMMANDS = ["read", "dub", "say", "face", "eval", "run", "models", "version", "completion", "sync", "score", "speakers"]
+COMMANDS = ["read", "dub", "say", "sync", "score", "speakers", "face", "eval", "run", "models",
+            "version", "completion"]
 
 
 class Result:
