@@ -37,8 +37,8 @@ def check_include(path, quote, target):
     if quote == "<":
         if MEDIA.match(target) and not re.match(r"(io/ffmpeg[^/]*|cli/version\.c)$", path):
             return "FFmpeg belongs in io/ffmpeg*, which FFMPEG=0 leaves out, and cli/version.c"
-        if target == "cairo.h" and path != "io/plot_cairo.c":
-            return "cairo belongs in io/plot_cairo.c, which CAIRO=0 leaves out"
+        if target == "cairo.h" and not (path.startswith("io/") and path.endswith("_cairo.c")):
+            return "cairo belongs in io/*_cairo.c, which CAIRO=0 leaves out"
         if target == "png.h" and layer != "io":
             return "libpng belongs in io/"
         if INTRINSICS.search(target) and parts[:2] not in (["kernels", "x86"], ["kernels", "arm"]):

@@ -19,6 +19,7 @@ NARROW = {"face_widths": [6, 2, 2, 2, 2, 2, 2], "face_residuals": [0] * 6,
           "decoder_widths": [2] * 7, "decoder_residuals": [0] * 7, "output_width": 3}
 NARROW_EXPERT = {"face_widths": [2] * 7, "face_residuals": [0] * 6,
                  "audio_widths": [2] * 5, "audio_residuals": [0] * 4}
+GREEN = (20, 200, 30)  # B, G, R
 SLOPE = 3.0  # of the sigmoid's argument: a copy has 3 / 4 of the contrast
 
 

@@ -1,10 +1,9 @@
-"""`viseme dub` and `viseme say`: what is in the videos they write, with stand-in networks that copy
-the face or paint it in one colour."""
+"""`viseme dub`: what is in the videos it writes, with stand-in networks that copy the face or paint
+it in one colour."""
 import json
 import os
 import shutil
 import signal
-import stat
 import struct
 import subprocess
 import time
@@ -15,22 +14,13 @@ import pytest
 import pictures
 import stand_ins
 from conftest import PROGRAM, SMALL, environment, seeded
+from media import X264, ffmpeg, probe, raw, stream, times, wav
+from stand_ins import GREEN
 
 BOX = (16, 48, 16, 48)  # rows, columns
 BOXED = ["--box", "16,48,16,48", "--blend", "hard"]
-GREEN = (20, 200, 30)
-X264 = ["-c:v", "libx264", "-qp", "0", "-preset", "ultrafast"]
 
 pytestmark = pytest.mark.usefixtures("has_video")
-
-
-@pytest.fixture(scope="session")
-def nets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("nets")
-    stand_ins.generator(folder / "copy.safetensors")
-    stand_ins.generator(folder / "green.safetensors", GREEN, **{"viseme.faces": "no face"})
-    stand_ins.expert(folder / "syncnet_color.safetensors")
-    return folder
 
 
 @pytest.fixture
@@ -45,45 +35,6 @@ def dub(viseme, nets, tmp_path):
         return result.json()
 
     return call
-
-
-def wav(path, seconds, rate=16000, channels=1):
-    n = round(seconds * rate)
-    t = np.arange(n) / rate
-    samples = (8000 * np.sin(2 * np.pi * 220 * t) * (np.sin(2 * np.pi * 3 * t) > 0)).astype("<i2")
-    data = np.repeat(samples[:, None], channels, 1).tobytes()
-    with open(path, "wb") as f:
-        f.write(b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt "
-                + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * 2 * channels,
-                              2 * channels, 16) + b"data" + struct.pack("<I", len(data)) + data)
-    return str(path)
-
-
-def ffmpeg(*args):
-    return subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, args)], check=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
-
-
-def probe(path, *entries):
-    done = subprocess.run(["ffprobe", "-v", "error", "-of", "json", *entries, str(path)],
-                          check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
-
-
-def stream(path, kind):
-    return probe(path, "-count_frames", "-select_streams", kind, "-show_streams")["streams"][0]
-
-
-def times(path):
-    """Seconds of the frames."""
-    frames = probe(path, "-select_streams", "v", "-show_entries", "frame=pts_time")["frames"]
-    return [float(f["pts_time"]) for f in frames]
-
-
-def raw(path, *options):
-    """The samples of all frames, as they were decoded."""
-    return np.frombuffer(ffmpeg("-i", path, "-vsync", "passthrough", *options, "-f", "rawvideo",
-                                "-"), np.uint8)
 
 
 def rgb(path, width=64, height=64):
@@ -627,63 +578,3 @@ def test_full_size_network(viseme, make_video, tmp_path):
     result = viseme("dub", clip, wav(tmp_path / "a.wav", 0.12), "-m", net, "-o", "o.mp4", "--box",
                     "0,96,0,96", "--blend", "hard", "--json", "-q")
     assert result.code == 0 and result.json()["frames_changed"] == 3
-
-
-# ---- say ---------------------------------------------------------------------------------------
-
-def script(path, text):
-    path.write_text("#!/bin/sh\n" + text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
-
-
-def test_say(viseme, nets, tmp_path):
-    if not shutil.which("espeak-ng"):
-        pytest.skip("espeak-ng is not installed")
-    result = viseme("say", "Hello; `touch x` $(touch y)", "--avatar", "ada", "-o", "o.mp4", "-m",
-                    nets / "copy.safetensors", "--face-model", "haar", "--json")
-    told = result.json()
-    assert told["frames_changed"] == told["frames"] > 10 and told["speech"] == "speech"
-    assert os.listdir(tmp_path) == ["o.mp4"]
-    assert stream(tmp_path / "o.mp4", "a")["codec_name"] == "aac"
-    data = open(tmp_path / "o.mp4", "rb").read()
-    assert b"ada.png" not in data and b"avatars" not in data and b"/proc" not in data
-
-
-def test_say_by_another_program(viseme, nets, tmp_path):
-    wav(tmp_path / "voice.wav", 0.4)
-    speak = script(tmp_path / "speak", f'cat >{tmp_path}/text; test "$1" = -x && cat "$2"')
-    picture = tmp_path / "p.png"
-    pictures.write_png(picture, np.full((64, 64, 3), 90, np.uint8))
-    result = viseme("say", "Ein Text; mit $HOME", "--face", picture, "-o", "o.mp4", "--json",
-                    "--tts", f"{speak} -x {tmp_path}/voice.wav", "-m", nets / "copy.safetensors",
-                    *BOXED)
-    assert result.json()["frames"] == 10
-    assert (tmp_path / "text").read_text() == "Ein Text; mit $HOME"
-
-
-@pytest.mark.parametrize("body, code, words", [("exit 3", 3, ["speak", "code 3"]),
-                                               ("kill -9 $$", 3, ["speak", "signal 9"]),
-                                               ("cat >/dev/null", 5, ["speak", "no sound"])])
-def test_say_fails(viseme, tmp_path, body, code, words):
-    speak = script(tmp_path / "speak", body)
-    viseme("say", "Hello", "--avatar", "ada", "-o", "o.mp4", "--tts", speak).error(code, *words)
-    assert os.listdir(tmp_path) == ["speak"]
-
-
-@pytest.mark.parametrize("options, words", [
-    (["Hello", "-o", "o.mp4"], ["--avatar", "--face"]),
-    (["Hello", "-o", "o.mp4", "--avatar", "ada", "--face", "x.png"], ["--avatar"]),
-    ([" \n", "-o", "o.mp4", "--avatar", "ada"], ["empty"]),
-    (["Hello", "--avatar", "ada"], ["-o"]),
-    (["Hello", "-o", "o.mp4", "--avatar", "nobody"], ["nobody", "ada", "--face"]),
-    (["Hello", "-o", "o.mp4", "--avatar", "../ada"], ["../ada"]),
-    (["Hello", "-o", "o.mp4", "--avatar", "ada", "--tts", " "], ["--tts"]),
-    (["Hello", "-o", "o.mp4", "--avatar", "ada", "--tts", "x", "--voice", "y"], ["--voice"])])
-def test_say_refusals(viseme, options, words):
-    viseme("say", *options).error(2, *words)
-
-
-def test_say_without_espeak(viseme):
-    viseme("say", "Hello", "--avatar", "ada", "-o", "o.mp4", env={"PATH": "/nonexistent"}).error(
-        3, "espeak-ng", "--tts")
