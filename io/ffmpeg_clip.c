@@ -8,8 +8,8 @@
 #define USUAL_INTERVAL 0.04
 
 enum {
-    BACK_FRAMES = 64,       /* of a piece that is played backwards, at most */
-    BACK_BYTES = 192 << 20, /* of its pictures */
+    BACK_FRAMES = 64,      /* of a piece that is played backwards, at most */
+    BACK_BYTES = 96 << 20, /* of its pictures */
     BACK_LEAST = 8
 };
 

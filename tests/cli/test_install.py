@@ -54,7 +54,8 @@ def test_files(prefix):
                 "share/zsh/site-functions/_viseme", "share/viseme/python/viseme.py",
                 "share/doc/viseme/LICENSE"}
     for folder, to, ending in (("weights", "", ".safetensors"), ("weights", "", ".md"),
-                               ("grammars", "grammars/", ".txt")):
+                               ("grammars", "grammars/", ".txt"),
+                               ("assets/avatars", "avatars/", (".png", ".json"))):
         expected |= {f"share/viseme/{to}{name}" for name in os.listdir(os.path.join(ROOT, folder))
                      if name.endswith(ending)}
     expected |= {f"share/doc/viseme/examples/{name}"
