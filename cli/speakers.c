@@ -16,7 +16,7 @@ struct settings {
 #define FIELD(name) offsetof(struct settings, name)
 static const struct vis_option options[] = {
     {0, "min-track", "S",
-     "leave out faces that were followed for less than S seconds (default 0.4)", VIS_ARG_REAL,
+     "leave out faces that were followed for less than S seconds\n(default 0.4)", VIS_ARG_REAL,
      FIELD(min_track_s), 0, 3600, NULL},
     VIS_SYNC_OPTIONS(FIELD(sync)),
     {0}};
