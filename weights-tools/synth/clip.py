@@ -100,7 +100,7 @@ def make_take(seed, split, index, kind, width, height, condition="clean", fps=25
     rng = np.random.default_rng(stream + (0, index))
     person = np.random.default_rng(stream + (1, index % identities if identities else index))
     text = sentences.draw(_grammar(kind), split, rng)
-    return Take(rng, text, width, height, condition, fps, offset, letters=kind == "grid",
+    return Take(rng, text, width, height, condition, fps, offset, letters=kind in ("grid", "codes"),
                 identity=sample(person), seconds=GRID_SECONDS if kind == "grid" else None)
 
 

@@ -13,6 +13,7 @@ GRAMMARS = {
     "grid": os.path.join(BUNDLED, "grid.txt"),
     "digits": os.path.join(BUNDLED, "digits.txt"),
     "words": os.path.join(HERE, "words.txt"),
+    "codes": os.path.join(HERE, "codes.txt"),
 }
 SPLITS = ("train", "test")
 HELD_OUT = 10  # one sentence in so many
@@ -138,7 +139,7 @@ def _add_slot(words, found):
 
 
 def load(name):
-    """The grammar called grid, digits or words."""
+    """The grammar called grid, digits, words or codes."""
     with open(GRAMMARS[name], encoding="utf-8") as file:
         return Grammar(file.read())
 

@@ -35,22 +35,25 @@ from train.progress import Progress, duration  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RATE = 4e-4
 WARM_UP = 100      # steps
-DROP_MAPS = 0.1    # of the maps of the convolutions
-DROP_STATES = 0.4  # of what the GRUs give
+DROP_MAPS = 0.25   # of the convolutions' maps, as a part of the dropout of the GRUs' states
 CHECKED = 24       # clips of each pool for validation
 
 
 class Trainee(LipNet):
     """LipNet with dropout. Its state_dict is LipNet's."""
 
+    def __init__(self, dropout):
+        super().__init__()
+        self.dropout = dropout
+
     def forward(self, x, taps=None):
         """x [B 3 T H W], BGR / 255 -> logits [B T classes]."""
         for conv in (self.conv1, self.conv2, self.conv3):
             x = F.max_pool3d(F.relu(conv(x)), (1, 2, 2))
-            x = F.dropout3d(x, DROP_MAPS, self.training)
+            x = F.dropout3d(x, DROP_MAPS * self.dropout, self.training)
         x = x.permute(2, 0, 1, 3, 4).flatten(2)  # [T B C*H*W]
         for gru in (self.gru1, self.gru2):
-            x = F.dropout(gru(x)[0], DROP_STATES, self.training)
+            x = F.dropout(gru(x)[0], self.dropout, self.training)
         return self.FC(x).transpose(0, 1)
 
 
@@ -77,12 +80,13 @@ def edits(ours, wanted):
 
 
 class Training:
-    """pools: [(name, clips, clips an epoch)]; options: epochs (frames, ctc), batch, seed, exact."""
+    """pools: [(name, clips, clips an epoch)]; options: epochs (frames, ctc), batch,
+    dropout, seed, exact."""
 
     def __init__(self, pools, options, start=None):
         self.options = options
         torch.manual_seed(options["seed"])
-        self.model = Trainee()
+        self.model = Trainee(options["dropout"])
         if start is not None:
             self.model.load_state_dict(start)
         self.model = self.model.to(memory_format=torch.channels_last_3d)
@@ -215,10 +219,12 @@ def parse(argv):
     two.add_argument("--pool", action="append", metavar="PREFIX[=CLIPS]",
                      help="clips whose names start so, and how many of them an epoch shows; may be "
                      "given more than once (default: all clips)")
-    two.add_argument("--start", metavar="FILE", help="a LipNet's state_dict to begin with")
+    two.add_argument("--start", metavar="FILE",
+                     help="a LipNet's state_dict to begin with, or the state.pt of another run")
     two.add_argument("--epochs", type=int, nargs=2, default=(2, 10), metavar="N",
                      help="with a class for each frame, and with CTC (default 2 10)")
     two.add_argument("--batch", type=int, default=4, help="clips (default 4)")
+    two.add_argument("--dropout", type=float, default=0.4, help="of states (default 0.4)")
     two.add_argument("--seed", type=int, default=1)
     two.add_argument("--threads", type=int, default=2)
     two.add_argument("--limit", type=int, help="stop after so many steps")
@@ -249,11 +255,13 @@ def main(argv=None):
     torch.set_num_threads(args.threads)
     os.makedirs(args.out, exist_ok=True)
     pools = read_pools(args.work, args.pool or [""])
-    options = {"epochs": list(args.epochs), "batch": args.batch, "seed": args.seed,
-               "exact": args.exact, "start": args.start,
+    options = {"epochs": list(args.epochs), "batch": args.batch, "dropout": args.dropout,
+               "seed": args.seed, "exact": args.exact, "start": args.start,
                "pools": [[name, [clip.name for clip in clips], count]
                          for name, clips, count in pools]}
     start = torch.load(args.start, map_location="cpu") if args.start else None
+    if start is not None:
+        start = start.get("model", start)
     if not run(Training(pools, options, start), args.out, args.limit):
         print("train_lipnet.py: stopped; the same command goes on from here", file=sys.stderr)
         return 130
