@@ -265,7 +265,7 @@ def test_plot(viseme, net, clip, tmp_path):
     assert picture.shape == (1240, 1500, 3) and picture.std() > 20
 
 
-# ---- Real voices, with the weights that come with viseme ------------------------------------------
+# ---- Real voices, with the weights that come with viseme ---------------------------------------
 
 WEIGHTS = os.path.join(ROOT, "weights", "sync.safetensors")
 REAL = ["s1_bbaf2n", "s1_lgbs6n", "s1_swao7a"]
