@@ -101,8 +101,9 @@ static viseme_status write_output(const viseme_session *session, const char *pat
     size_t count = 1;
     FILE *f;
     int ok;
-    viseme_status status =
-        viseme_session_output(session, viseme_session_output_name(session, 0), &out, err);
+    viseme_status status = VISEME_ERR_ARGUMENT;
+    for (size_t i = 0; status != VISEME_OK && i < viseme_session_output_count(session); i++)
+        status = viseme_session_output(session, viseme_session_output_name(session, i), &out, err);
 
     if (status != VISEME_OK)
         return status;

@@ -15,8 +15,10 @@ sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
 
 Input = namedtuple("Input", "shape low high")
 # inputs: {name: Input}; gflop: of the direct method, multiplications and additions counted apart;
-# golden: the first output in tests/goldens, None where there is none for these inputs.
-Network = namedtuple("Network", "name arch inputs output_name gflop golden")
+# golden: the first output in tests/goldens, None where there is none for these inputs; forward:
+# what of the PyTorch model is run when it is not the whole, (model) -> a function of the inputs.
+Network = namedtuple("Network", "name arch inputs output_name gflop golden forward",
+                     defaults=(None,))
 
 
 def wav2lip(name, batch):
@@ -26,12 +28,29 @@ def wav2lip(name, batch):
     return Network(name, "wav2lip", inputs, "frames", 7.93 * batch, None)
 
 
+def lips(name, batch, frames):
+    # A window of 5 frames: convolutions 1.68 + 0.83 + 3 x 0.20 + 0.01.
+    return Network(name, "syncnet", {"lip": Input((batch, 3, frames, 224, 224), 0.0, 255.0)},
+                   "lip_embedding", 3.12 * batch * (frames - 4), None,
+                   lambda model: lambda x: model.forward_lip(x)[0])
+
+
+def windows_of_sound(name, batch):
+    # A window: convolutions 0.06 + 0.13 + 0.18 + 0.12.
+    return Network(name, "syncnet", {"aud": Input((batch, 1, 13, 20), -30.0, 30.0)},
+                   "aud_embedding", 0.488 * batch, None, lambda model: model.forward_aud)
+
+
 NETWORKS = {
     # Convolutions 2.21 + 11.80 + 3.19, GRU inputs 0.71 + 0.12 and steps 0.06 x 2, FC 0.002.
     "lipnet": Network("lipnet", "lipnet", {"x": Input((1, 3, 75, 64, 128), 0.0, 1.0)}, "logits",
                       18.14, "lipnet/logits.npy"),
     "wav2lip": wav2lip("wav2lip", 1),
     "wav2lip-16": wav2lip("wav2lip-16", 16),
+    # Windows of the lip stream, a clip of 10 s in one pass, and windows of the audio stream.
+    "syncnet-lip": lips("syncnet-lip", 20, 5),
+    "syncnet-lip-10s": lips("syncnet-lip-10s", 1, 250),
+    "syncnet-aud": windows_of_sound("syncnet-aud", 20),
 }
 
 
@@ -44,6 +63,8 @@ def build_torch(network):
     module = importlib.import_module(f"reference.{network.arch}")
     model = module.from_config(architectures.ARCHITECTURES[network.arch].config)
     run.load_into(model, seeded_weights.weights(network.arch))
+    if network.forward:
+        model.forward = network.forward(model)
     return model
 
 

@@ -85,7 +85,7 @@ class SyncNet(nn.Module):
         of the frames t .. t+4."""
         x = self.netcnnlip.run(x, "netcnnlip", taps).flatten(2).transpose(1, 2)  # [B T-4 F]
         y = self.netfclip.run(x.flatten(0, 1), "netfclip", taps)
-        return y.unflatten(0, x.shape[:2]), x
+        return y.reshape(x.shape[0], x.shape[1], y.shape[1]), x
 
     def forward_aud(self, x, taps=None):
         """x [N 1 13 20] (or [N 1 40 20]): windows of 20 frames -> embeddings [N E]."""
