@@ -371,34 +371,37 @@ static void yunet_finds_four_faces_and_none(void **state)
 
 /* ---- Odd pictures ---------------------------------------------------------------------------- */
 
+static void search_and_look(struct vis_face_detector *detector, int w, int h, int side)
+{
+    const struct vis_rect all = {0, 0, w, h};
+    struct vis_detection d[8];
+    int count;
+    uint8_t *bytes = malloc((size_t)w * (size_t)h * 3);
+    assert_non_null(bytes);
+    for (int p = 0; p < w * h * 3; p++)
+        bytes[p] = (uint8_t)(p * 7 + p / w);
+    const viseme_image frame = {bytes, w, h, (ptrdiff_t)w * 3, VISEME_BGR24};
+    assert_int_equal(vis_face_detector_find(detector, &frame, &all, side, 0, d, 8, &count, NULL),
+                     VISEME_OK);
+    assert_true(count >= 0 && count <= 8);
+    assert_int_equal(
+        vis_face_detector_near(detector, &frame, w, h / 2.0, 5, 9, 64, d, &count, NULL), VISEME_OK);
+    free(bytes);
+}
+
 /* Of any size, by either network: no matter what is found, it is found without a fault. */
 static void odd_sizes_are_searched(void **state)
 {
     static const int sizes[][2] = {{1, 1}, {1, 700}, {3000, 2}, {31, 33}, {1290, 730}};
-    static const char *const weights[2] = {"yunet.safetensors", "s3fd.safetensors"};
     (void)state;
-    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
-        const int w = sizes[i / 2][0], h = sizes[i / 2][1], side = i % 2 ? 64 : 640;
-        const struct vis_rect all = {0, 0, w, h};
-        viseme_model *model = open_model(weights[i % 2]);
+    for (int is_s3fd = 0; is_s3fd < 2; is_s3fd++) {
+        viseme_model *model = open_model(is_s3fd ? "s3fd.safetensors" : "yunet.safetensors");
         struct vis_face_detector *detector;
-        struct vis_detection d[8];
-        int count;
-        uint8_t *bytes = malloc((size_t)w * (size_t)h * 3);
-        assert_non_null(bytes);
-        for (int p = 0; p < w * h * 3; p++)
-            bytes[p] = (uint8_t)(p * 7 + p / w);
-        const viseme_image frame = {bytes, w, h, (ptrdiff_t)w * 3, VISEME_BGR24};
         assert_int_equal(vis_face_detector_create(&detector, model, NULL), VISEME_OK);
-        assert_int_equal(
-            vis_face_detector_find(detector, &frame, &all, side, 0, d, 8, &count, NULL), VISEME_OK);
-        assert_true(count >= 0 && count <= 8);
-        assert_int_equal(
-            vis_face_detector_near(detector, &frame, w, h / 2.0, 5, 9, 64, d, &count, NULL),
-            VISEME_OK);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            search_and_look(detector, sizes[i][0], sizes[i][1], is_s3fd ? 64 : 640);
         vis_face_detector_free(detector);
         viseme_model_close(model);
-        free(bytes);
     }
 }
 
