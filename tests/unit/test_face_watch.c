@@ -113,7 +113,7 @@ static void no_face_is_an_error_where_it_should_be(void **state)
     vis_face_watch_free(w);
     w = open_with(&o);
     assert_int_equal(push(w, 0, 0, 0, 0, 0), VISEME_OK);
-    assert_int_equal(push(w, 0, 0, 0, 0, NAN), VISEME_ERR_INPUT);
+    assert_int_equal(push(w, 0, 0, 0, 0, (double)NAN), VISEME_ERR_INPUT);
     assert_int_equal(vis_face_watch_push(w, NULL, 1, NULL), VISEME_ERR_ARGUMENT);
     assert_int_equal(vis_face_watch_finish(w, NULL), VISEME_ERR_NO_FACE);
     vis_face_watch_free(w);
@@ -138,7 +138,7 @@ static void boxes_are_cut_to_the_frame(void **state)
         {{-30, 10, -1, 20}, {0, 0, 0, 0}},
         {{100, 10, 120, 20}, {0, 0, 0, 0}},
         {{10.1, 10, 10.9, 20}, {0, 0, 0, 0}},
-        {{NAN, 10, 20, NAN}, {0, 0, 0, 0}},
+        {{(double)NAN, 10, 20, (double)NAN}, {0, 0, 0, 0}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
