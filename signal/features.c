@@ -258,6 +258,15 @@ float *vis_features_rows(struct vis_features *f, size_t *count)
     return f->rows;
 }
 
+void vis_features_drop(struct vis_features *f, size_t count)
+{
+    const size_t width = (size_t)f->kind->width;
+    if (count == 0 || count >= f->count)
+        return;
+    f->count -= count;
+    memmove(f->rows, f->rows + count * width, f->count * width * sizeof *f->rows);
+}
+
 int vis_features_width(const struct vis_features *f)
 {
     return f->kind->width;

@@ -25,6 +25,9 @@ viseme_status vis_features_finish(struct vis_features *f, viseme_error *err);
 
 /* The rows so far, [*count width]; they live until the next call that changes f. Not NULL. */
 float *vis_features_rows(struct vis_features *f, size_t *count);
+/* Forgets the first `count` of these rows, fewer than there are, so that sound may go on for ever:
+ * row `count` is row 0 from now on. */
+void vis_features_drop(struct vis_features *f, size_t count);
 /* Numbers in a row. */
 int vis_features_width(const struct vis_features *f);
 

@@ -6,7 +6,8 @@
 enum {
     HOP = VIS_FEATURES_RATE / VIS_MEL_PER_SECOND, /* samples of a piece, 12.5 ms */
     REACH = 24,                                   /* pieces: 0.3 s */
-    NEAR = 12
+    NEAR = 12,
+    DROPPED = 800 /* rows at a time: 10 s */
 };
 #define SILENT_POWER 1e-6   /* -60 dB of full scale */
 #define VOICE_SHARE  3.2e-4 /* 35 dB below the loudest */
@@ -19,6 +20,7 @@ struct level {
 
 struct vis_dub_speech {
     struct vis_features *mel;
+    size_t dropped; /* rows of it that are forgotten */
     struct level *levels;
     size_t count, room;
     double power; /* of the piece that is not complete: the sum of its squares */
@@ -112,19 +114,33 @@ int vis_dub_speech_ready(struct vis_dub_speech *s, double time_s)
     if (s->ended)
         return 1;
     vis_features_rows(s->mel, &rows);
-    return rows >= i + VIS_MEL_CHUNK && s->count > i + REACH;
+    return s->dropped + rows >= i + VIS_MEL_CHUNK && s->count > i + REACH;
 }
 
 void vis_dub_speech_chunk(struct vis_dub_speech *s, double time_s, float *out)
 {
     size_t rows, first = index_of(time_s);
     const float *mel = vis_features_rows(s->mel, &rows);
+    first = first > s->dropped ? first - s->dropped : 0;
     if (first + VIS_MEL_CHUNK > rows)
         first = rows > VIS_MEL_CHUNK ? rows - VIS_MEL_CHUNK : 0;
     for (size_t row = 0; row < VIS_MEL_CHUNK; row++)
         for (size_t band = 0; band < VIS_MEL_BANDS; band++)
             out[band * VIS_MEL_CHUNK + row] =
                 first + row < rows ? mel[(first + row) * VIS_MEL_BANDS + band] : SILENT_MEL;
+}
+
+void vis_dub_speech_forget(struct vis_dub_speech *s, double time_s)
+{
+    const size_t i = index_of(time_s);
+    size_t rows, count = i > s->dropped ? i - s->dropped : 0;
+    vis_features_rows(s->mel, &rows);
+    if (count + VIS_MEL_CHUNK > rows) /* the last ones may be asked for at any time */
+        count = rows > VIS_MEL_CHUNK ? rows - VIS_MEL_CHUNK : 0;
+    if (count < DROPPED)
+        return;
+    vis_features_drop(s->mel, count);
+    s->dropped += count;
 }
 
 double vis_dub_speech_voice(struct vis_dub_speech *s, double time_s)

@@ -27,6 +27,9 @@ int vis_dub_speech_ready(struct vis_dub_speech *s, double time_s);
  * it the last 16. Of speech shorter than these the rest is silence. */
 void vis_dub_speech_chunk(struct vis_dub_speech *s, double time_s, float *out);
 
+/* No time before this one will be asked for. */
+void vis_dub_speech_forget(struct vis_dub_speech *s, double time_s);
+
 /* How much somebody speaks: 1 up to 0.15 s from voice, 0 from 0.3 s on, in between in proportion.
  * Voice is a piece of 12.5 ms above -60 dB of full scale and at most 35 dB below the loudest one
  * up to then. */

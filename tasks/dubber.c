@@ -499,6 +499,9 @@ viseme_status viseme_dubber_next(viseme_dubber *d, viseme_dubbed *out, int *read
     d->count--;
     d->resolved--;
     d->stats.without_face += !s->has_face;
+    /* Later frames are not earlier, but the judge may want the speech of a window that is open. */
+    vis_dub_speech_forget(d->speech,
+                          d->judged > 0 ? fmin(d->judge_from_s, s->frame.time_s) : s->frame.time_s);
     *out = (viseme_dubbed){
         .user = s->frame.user, .changed = s->changed, .patch = s->patch, .has_face = s->has_face};
     *ready = 1;

@@ -294,6 +294,30 @@ static void chunks_as_the_original(void **state)
     vis_dub_speech_free(s);
 }
 
+/* What was heard before is gone; a chunk stays what it is. */
+static void forgets_speech(void **state)
+{
+    static float samples[SAMPLES], chunk[VIS_DUB_MEL], again[VIS_DUB_MEL];
+    (void)state;
+    fill_speech(samples, SAMPLES);
+    struct vis_dub_speech *s = hear(samples, SAMPLES, 1000);
+    for (int i = 1; i < 20; i++) {
+        assert_int_equal(vis_dub_speech_push(s, samples, SAMPLES, NULL), VISEME_OK);
+        vis_dub_speech_chunk(s, SECONDS * i - 0.9, chunk);
+        vis_dub_speech_forget(s, SECONDS * i - 0.9);
+        vis_dub_speech_chunk(s, SECONDS * i - 0.9, again);
+        assert_memory_equal(chunk, again, sizeof chunk);
+    }
+    assert_true(vis_dub_speech_ready(s, SECONDS * 20 - 0.5));
+    assert_false(vis_dub_speech_ready(s, SECONDS * 20));
+    assert_int_equal(vis_dub_speech_end(s, NULL), VISEME_OK);
+    vis_dub_speech_chunk(s, 1000, chunk);
+    vis_dub_speech_forget(s, 1000);
+    vis_dub_speech_chunk(s, 2000, again);
+    assert_memory_equal(chunk, again, sizeof chunk);
+    vis_dub_speech_free(s);
+}
+
 static void waits_for_speech(void **state)
 {
     static float samples[SAMPLES];
@@ -353,7 +377,7 @@ int main(void)
         cmocka_unit_test(crops_as_the_original),   cmocka_unit_test(pastes_as_the_original),
         cmocka_unit_test(crops_rgb_as_bgr),        cmocka_unit_test(matches_colours),
         cmocka_unit_test(cuts_what_was_pasted),    cmocka_unit_test(chunks_as_the_original),
-        cmocka_unit_test(waits_for_speech),        cmocka_unit_test(hears_short_speech),
-        cmocka_unit_test(tells_voice_from_silence)};
+        cmocka_unit_test(waits_for_speech),        cmocka_unit_test(forgets_speech),
+        cmocka_unit_test(hears_short_speech),      cmocka_unit_test(tells_voice_from_silence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
