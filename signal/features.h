@@ -1,6 +1,6 @@
 /* Sound -> rows of numbers that networks listen to: short overlapping frames, their spectra, sums
  * over bands, and what a kind of features makes of them. Samples come in blocks of any size, and
- * the rows do not depend on how they were cut; a minute of rows takes some 300 KB.
+ * the rows do not depend on how they were cut; a minute of rows takes 300 KB to 2 MB.
  * The kinds are in signal/mfcc.h, signal/mel.h and signal/logmel.h. */
 #ifndef VIS_SIGNAL_FEATURES_H
 #define VIS_SIGNAL_FEATURES_H
