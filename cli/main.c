@@ -23,7 +23,8 @@ enum { COMMANDS = sizeof vis_commands / sizeof vis_commands[0] - 1 };
 static void print_usage(FILE *to)
 {
     fputs("Usage: viseme COMMAND [OPTION]... [OPERAND]...\n\n"
-          "Reads lips, checks lip sync and moves lips, by neural networks on a plain CPU.\n\nCommands:\n",
+          "Reads lips, checks lip sync and moves lips, by neural networks on a plain "
+          "CPU.\n\nCommands:\n",
           to);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(to, "  %-10s %s\n", vis_commands[i]->name, vis_commands[i]->summary);
