@@ -54,10 +54,11 @@ fuzz-programs: $(FUZZ_BIN)
 # ---- what people run ---------------------------------------------------------------------------
 RUN = $(PYTHON) tests/run.py --python '$(PYTHON)' --cc '$(CC)'
 
+SUITES ?= units kernels fuzz tools cli checks
 .PHONY: test test-asan test-tsan fuzz parity
 test: deps-test
 	@$(SUBMAKE) test-programs
-	@$(RUN) --build $(BUILD) units kernels fuzz tools cli checks
+	@$(RUN) --build $(BUILD) $(SUITES)
 
 # The programs under AddressSanitizer, LeakSanitizer and UBSan, large shapes cropped.
 ASAN = BUILD=build-asan SAN=address,undefined OPT='-O1'

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pictures
-from conftest import CLIPS, ROOT, strict
+from conftest import CLIPS, ROOT, SMALL, strict
 
 sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
 import face_detectors  # noqa: E402
@@ -86,7 +86,7 @@ def draw_square(path, x, y, width=360, height=288, scale=1, colour=(250, 20, 20)
     pictures.write_png(path, picture.repeat(scale, 0).repeat(scale, 1))
 
 
-@pytest.mark.parametrize("scale, width, height", [(1, 360, 288), (6, 640, 360)])
+@pytest.mark.parametrize("scale, width, height", [(1, 360, 288), (6, 640, 360)][:1 if SMALL else 2])
 def test_s3fd_finds_what_its_weights_see(viseme, red_squares, tmp_path, scale, width, height):
     """As it is, and in 4K, which is made smaller."""
     path = tmp_path / "red.png"
@@ -98,6 +98,7 @@ def test_s3fd_finds_what_its_weights_see(viseme, red_squares, tmp_path, scale, w
     assert row["confidence"] > 0.9
 
 
+@pytest.mark.skipif(SMALL, reason="S3FD is slow")
 def test_s3fd_takes_red_for_red(viseme, red_squares, tmp_path):
     for i in range(3):
         draw_square(tmp_path / f"{i}.png", 128, 96, colour=(20, 20, 250))
@@ -105,6 +106,7 @@ def test_s3fd_takes_red_for_red(viseme, red_squares, tmp_path):
     found.error(4, "no face")
 
 
+@pytest.mark.skipif(SMALL, reason="S3FD is slow")
 def test_s3fd_two_faces(viseme, red_squares, tmp_path):
     for i in range(3):
         picture = np.full((288, 360, 3), 110, np.uint8)

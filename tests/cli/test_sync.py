@@ -56,7 +56,7 @@ SHIFTS = [("mp4", "25", 80), ("mp4", "25", -400), ("mp4", NTSC, 400), ("mp4", NT
           ("mpg", "25", 310), ("mpg", "25", -200), ("mpg", NTSC, -40), ("mkv", "24", 160)]
 
 
-@pytest.mark.parametrize("ending,fps,shift", SHIFTS[::4] if SMALL else SHIFTS)
+@pytest.mark.parametrize("ending,fps,shift", SHIFTS[1::7] if SMALL else SHIFTS)
 def test_every_shift_is_found_and_repaired(viseme, net, clip, tmp_path, ending, fps, shift):
     own = viseme("sync", "-m", net, "--json", clip("x." + ending, fps)).json()
     assert own["status"] == "ok" and abs(own["offset_ms"]) <= 25
@@ -107,7 +107,8 @@ def test_an_offset_beyond_the_range_is_unknown(viseme, net, clip):
 
 # ---- The repaired file ---------------------------------------------------------------------------
 
-@pytest.mark.parametrize("ending,shift", [("mp4", 80), ("mkv", -80), ("mpg", -200)])
+@pytest.mark.parametrize("ending,shift",
+                         [("mp4", 80), ("mkv", -80), ("mpg", -200)][:1 if SMALL else 3])
 def test_packets_are_copied(viseme, net, clip, tmp_path, ending, shift):
     source, out = clip("x." + ending, "25", shift), str(tmp_path / ("o." + ending))
     done = viseme("sync", "-m", net, "--json", source, "--fix", out)
