@@ -56,7 +56,7 @@ SHIFTS = [("mp4", "25", 80), ("mp4", "25", -400), ("mp4", NTSC, 400), ("mp4", NT
           ("mpg", "25", 310), ("mpg", "25", -200), ("mpg", NTSC, -40), ("mkv", "24", 160)]
 
 
-@pytest.mark.parametrize("ending,fps,shift", SHIFTS[1::7] if SMALL else SHIFTS)
+@pytest.mark.parametrize("ending,fps,shift", SHIFTS[4:5] if SMALL else SHIFTS)
 def test_every_shift_is_found_and_repaired(viseme, net, clip, tmp_path, ending, fps, shift):
     own = viseme("sync", "-m", net, "--json", clip("x." + ending, fps)).json()
     assert own["status"] == "ok" and abs(own["offset_ms"]) <= 25
@@ -88,6 +88,7 @@ def test_the_gate(viseme, net, clip):
     assert viseme("sync", "-m", net, "--fail-above", "100", path).code == 0
 
 
+@pytest.mark.skipif(SMALL, reason="slow with sanitizers, and the same code as in others")
 def test_methods_agree(viseme, net, clip):
     result = viseme("sync", "-m", net, "--json", "--method", "all", clip("x.mp4", "25", 80)).json()
     assert set(result["methods"]) == {"syncnet", "diag", "baseline"}  # no classifier in there
@@ -190,6 +191,7 @@ def test_without_face_sound_or_speech(viseme, net, make_video, walls, faces, cli
     assert result.code == 9 and "early by" in result.out
 
 
+@pytest.mark.skipif(SMALL, reason="slow with sanitizers, and the same code as in others")
 def test_a_face_that_has_nothing_to_do_with_the_sound(viseme, net, tmp_path, clip):
     times = sync_media.bursts(seed=8)
     path = sync_media.write_clip(tmp_path / "other.mp4",
@@ -249,6 +251,7 @@ def test_scores(viseme, net, clip):
     assert line[0].startswith("LSE-D ") and "  LSE-C " in line[0] and "face 1" in line[1]
 
 
+@pytest.mark.skipif(SMALL, reason="slow with sanitizers, and the same code as in others")
 def test_any_number_of_threads_is_the_same(viseme, net, clip):
     def tell(n):
         result = viseme("sync", "-m", net, "--json", "-t", n, clip("x.mp4", "25", 80)).json()
