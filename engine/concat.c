@@ -14,10 +14,11 @@ vis_val vis_concat(struct vis_graph *g, vis_val a, vis_val b)
     for (int i = 0; i < VIS_AXES; i++) {
         dim[i] = first->dim[i] + (i == VIS_C ? second->dim[i] : 0);
         if (i != VIS_C && first->dim[i] != second->dim[i]) {
+            const char axis = "NTHWC"[i];
             vis_graph_fail(g, VISEME_ERR_ARGUMENT,
                            "the inputs do not belong together: along %c one leads to %d, "
                            "another to %d",
-                           "NTHWC"[i], first -> dim[i], second -> dim[i]);
+                           axis, first->dim[i], second->dim[i]);
             return 0;
         }
     }
