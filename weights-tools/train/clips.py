@@ -2,9 +2,11 @@
 import glob
 import json
 import os
+import sys
 import zlib
 
 from train.alignments import read_folder
+from train.progress import Progress
 
 MEDIA = (".mkv", ".mp4", ".mpg", ".mov")
 
@@ -35,6 +37,17 @@ def videos(folders, limit=None):
         words = read_folder(folder, names)
         found += [(p, words.get(n), base_name(p)) for p, n in zip(paths, names)]
     return found
+
+
+def prepare_all(pool, prepare, todo):
+    """Calls prepare(job) for every job, whose last item is a clip's path without the ending; says
+    which clips are left out and why. Returns the names of the clips that are there."""
+    progress = Progress("clips", len(todo))
+    for problem in pool.map(prepare, todo):
+        progress.step()
+        if problem:
+            print(f"left out: {problem}", file=sys.stderr)
+    return [os.path.basename(job[-1]) for job in todo if os.path.exists(job[-1] + ".json")]
 
 
 def prepared(work, prefixes=("",)):

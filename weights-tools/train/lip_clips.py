@@ -8,13 +8,11 @@ import concurrent.futures
 import json
 import os
 import subprocess
-import sys
 import tempfile
 
 import numpy as np
 
-from train.clips import person, prepared, videos
-from train.progress import Progress
+from train.clips import person, prepare_all, prepared, videos
 
 RATE = 25  # mouth pictures a second
 
@@ -63,13 +61,8 @@ def prepare_folders(program, options, folders, work, jobs=1, limit=None):
     os.makedirs(work, exist_ok=True)
     todo = [(program, options, path, words, os.path.join(work, name))
             for path, words, name in videos(folders, limit)]
-    progress = Progress("clips", len(todo))
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:  # the work is the program's
-        for problem in pool.map(prepare, todo):
-            progress.step()
-            if problem:
-                print(f"left out: {problem}", file=sys.stderr)
-    return [os.path.basename(job[4]) for job in todo if os.path.exists(job[4] + ".json")]
+        return prepare_all(pool, prepare, todo)
 
 
 class Clip:

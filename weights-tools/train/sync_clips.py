@@ -7,14 +7,12 @@ folder that was interrupted goes on where it was.
 import concurrent.futures
 import json
 import os
-import sys
 
 import numpy as np
 
 from reference.logmel import mel_power
-from train.clips import person, prepared, videos
+from train.clips import person, prepare_all, prepared, videos
 from train.face_crops import CropError, cut, decode, find_boxes, part_of, squares
-from train.progress import Progress
 
 RATE = 25
 SAMPLES = 640      # a frame
@@ -68,13 +66,8 @@ def prepare_folders(program, folders, work, jobs=1, limit=None):
     os.makedirs(work, exist_ok=True)
     todo = [(program, path, words, os.path.join(work, name))
             for path, words, name in videos(folders, limit)]
-    progress = Progress("clips", len(todo))
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        for problem in pool.map(prepare, todo):
-            progress.step()
-            if problem:
-                print(f"left out: {problem}", file=sys.stderr)
-    return [os.path.basename(job[3]) for job in todo if os.path.exists(job[3] + ".json")]
+        return prepare_all(pool, prepare, todo)
 
 
 class Clip:
