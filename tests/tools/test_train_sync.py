@@ -1,6 +1,7 @@
 """The training of the lip-sync networks: its arithmetic, and that it can be stopped."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,15 +26,15 @@ NARROW = {"lip_widths": [4] * 6, "aud_widths": [4] * 6, "head_widths": [8, 8], "
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no program ffmpeg")
 
 
-def write_clip(work, name, frames, speech):
+def write_clip(work, name, frames, speech, crop=(80, 80, 128)):
     rng = np.random.default_rng(frames)
     np.save(os.path.join(work, name + ".npy"),
             rng.integers(0, 256, (frames, 160, 160, 3), dtype=np.uint8))
     np.save(os.path.join(work, name + ".mel.npy"),
             rng.gamma(1, 1e6, (40, 4 * frames + 2)).astype(np.float32))
     with open(os.path.join(work, name + ".json"), "w", encoding="utf-8") as out:
-        json.dump({"frames": frames, "speech": speech, "speech_from": "words", "person": name},
-                  out)
+        json.dump({"frames": frames, "speech": speech, "speech_from": "words", "person": name,
+                   "crop": crop}, out)
 
 
 @pytest.fixture
@@ -108,17 +109,27 @@ def test_parts_of_the_matrix_are_moved_by_their_offsets():
 
 # ---- clips and batches
 
+def test_boxes_are_those_that_the_program_cuts_by():
+    with open(os.path.join(ROOT, "tasks", "face_haar.c"), encoding="utf-8") as file:
+        numbers = re.search(r"\.outline = {(.*)}", file.read())[1]
+    assert face_crops.OUTLINE.tolist() == [float(x) for x in numbers.split(",")]
+    box = face_crops.outlines(np.array([[10.0, 20.0, 100.0, 100.0]]))
+    assert np.allclose(box, [[21, 17, 97, 128]])
+
+
 def test_crops_are_the_squares_of_the_rule():
-    boxes = np.tile([[40.0, 20.0, 60.0, 80.0]], (20, 1))
+    boxes = np.tile([[40.0, 20.0, 100.0, 100.0]], (20, 1))
     boxes[7] = 0  # one look that went wrong
     squares = face_crops.squares(boxes)
-    assert np.allclose(squares, [70, 60 + 16, 56])
+    assert (squares == [14, 20, 126, 132]).all()
     frame = np.zeros((200, 200, 3), np.uint8)
     frame[20:132, 14:126] = 255
     cut = face_crops.cut(frame, squares[0], 112)
     assert (cut == 255).all()
-    outside = face_crops.cut(frame, (0, 0, 50), 50)
+    outside = face_crops.cut(frame, (-50, -50, 50, 50), 50)
     assert (outside[:24, :24] == 110).all() and (outside[30, 30] == 0).all()
+    wide = face_crops.cut(frame, squares[0], 140, margin=1.25)
+    assert (wide[14:126, 14:126] == 255).all() and (wide[:14] == 0).all()
 
 
 @needs_ffmpeg
@@ -156,11 +167,14 @@ def test_windows_begin_where_the_frames_do(work):
         assert np.allclose(windows[i].numpy(), mel[:, 4 * t:4 * t + 20], atol=1e-5)
 
 
-def test_pictures_are_the_middle_of_what_is_stored(work):
-    clip = Clip(work, "a-1")
-    stored = clip.pictures(3, 2)
-    crops = sync_batches.Batches([[clip]], 128, 1).crop(stored).float().numpy()
-    assert np.array_equal(crops, stored[:, 16:144, 16:144].transpose(0, 3, 1, 2))
+def test_pictures_are_cut_where_the_clip_says(work):
+    write_clip(work, "b-1", 46, [8, 40], crop=(70, 86, 128))
+    for name, x, y in (("a-1", 16, 16), ("b-1", 6, 22)):
+        clip = Clip(work, name)
+        stored = clip.pictures(3, 36)
+        crops = sync_batches.Batches([[clip]], 128, 1).crop(clip, 3).float().numpy()
+        wanted = stored[:, y:y + 128, x:x + 128].transpose(0, 3, 1, 2)
+        assert np.array_equal(crops, wanted)
 
 
 def test_parts_have_speech_and_sound_around_them(work):

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from reference.logmel import normalized_log
-from train.sync_clips import MARGIN, STORED
+from train.sync_clips import STORED
 from train.sync_model import REACH, SIZES, WINDOW, lip_planes
 
 FRAMES = 36         # of a clip in a batch
@@ -62,11 +62,10 @@ class Batches:
 
     # ---- pictures
 
-    def crop(self, pictures, rng=None):
-        """uint8 [T STORED STORED 3] -> bfloat16 [T 3 S S], 0..255; moved, resized, mirrored,
-        blurred, brightened and made noisy if there is an rng."""
-        width = STORED / MARGIN
-        x = y = STORED / 2
+    def crop(self, clip, start, rng=None):
+        """The crops of FRAMES frames from `start` on, bfloat16 [T 3 S S], 0..255; moved, resized,
+        mirrored, blurred, brightened and made noisy if there is an rng."""
+        x, y, width = clip.crop
         flip, gains, shift, noise, blur = False, np.ones(3), 0.0, 0.0, 0
         if rng is not None:
             x, y = x + rng.uniform(-0.06, 0.06) * width, y + rng.uniform(-0.06, 0.06) * width
@@ -79,7 +78,7 @@ class Batches:
         down = resampling(y, width, self.side)
         if blur:
             across, down = blurred(across, blur), blurred(down, blur)
-        planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).bfloat16()
+        planes = torch.from_numpy(clip.pictures(start, FRAMES)).permute(0, 3, 1, 2).bfloat16()
         planes = torch.matmul(down.bfloat16(), torch.matmul(planes, across.bfloat16().T))
         if rng is None:
             return planes
@@ -132,7 +131,7 @@ class Batches:
         planes, windows = [], []
         for i, clip in enumerate(chosen):
             start = choose_start(rng, clip)
-            planes.append(self.crop(clip.pictures(start, FRAMES), rng))
+            planes.append(self.crop(clip, start, rng))
             windows.append(self.log_mel(clip, start, rng, chosen[i - 1]))
         return lip_planes(torch.stack(planes)), torch.stack(windows), draw_parts(rng, size)
 
@@ -140,7 +139,7 @@ class Batches:
         """The same of given clips, as they are."""
         rng = np.random.default_rng(seed)
         starts = [choose_start(rng, clip) for clip in clips]
-        planes = [self.crop(c.pictures(s, FRAMES)) for c, s in zip(clips, starts)]
+        planes = [self.crop(c, s) for c, s in zip(clips, starts)]
         windows = [self.log_mel(c, s) for c, s in zip(clips, starts)]
         return lip_planes(torch.stack(planes)), torch.stack(windows), draw_parts(rng, len(clips))
 

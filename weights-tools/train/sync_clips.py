@@ -1,8 +1,8 @@
 """Videos -> what the lip-sync networks are trained on, kept in a folder.
 
 For each clip NAME.npy (uint8 [T STORED STORED 3] BGR, pictures around the face, larger than a crop
-by MARGIN so that crops can move), NAME.mel.npy (float32 [40 4T+2], mel power) and NAME.json. A
-folder that was interrupted goes on where it was.
+by MARGIN so that crops can move), NAME.mel.npy (float32 [40 4T+2], mel power) and NAME.json, which
+says where the crop lies in these pictures. A folder that was interrupted goes on where it was.
 """
 import concurrent.futures
 import json
@@ -18,6 +18,7 @@ RATE = 25
 SAMPLES = 640      # a frame
 STORED = 160
 MARGIN = 1.25      # crops of 160 / 1.25 = 128 pixels
+CROP = (STORED / 2, STORED / 2, STORED / MARGIN)  # centre x, centre y, side
 LOUD = 12.0        # dB under the loudest 10 % of a clip's frames
 
 
@@ -42,8 +43,8 @@ def prepare(job):
         frames, samples = decode(path)
         if abs(len(frames) - len(times)) > 1:
             return f"{path}: not 25 frames a second"
-        pictures = np.stack([cut(frame, (x, y, half * MARGIN), STORED)
-                             for frame, (x, y, half) in zip(frames, squares(boxes))])
+        pictures = np.stack([cut(frame, square, STORED, MARGIN)
+                             for frame, square in zip(frames, squares(boxes))])
         count = len(pictures)
         power = mel_power(part_of(samples, times[0], SAMPLES * count + 240))
         first, last = spoken(words and [(a - times[0], b - times[0], w) for a, b, w in words],
@@ -52,8 +53,8 @@ def prepare(job):
         np.save(base + ".mel.npy", power.astype(np.float32))
         with open(base + ".part", "w", encoding="utf-8") as out:
             json.dump({"frames": count, "speech": [max(0, first), min(count, last)],
-                       "speech_from": "words" if words else "sound", "person": person(path)},
-                      out)
+                       "speech_from": "words" if words else "sound", "person": person(path),
+                       "crop": CROP}, out)
         os.replace(base + ".part", base + ".json")  # last: the clip is whole
         return None
     except (CropError, OSError, ValueError) as error:
@@ -80,6 +81,7 @@ class Clip:
         self.name, self.frames = name, facts["frames"]
         self.first, self.last = facts["speech"]
         self.speech_from, self.person = facts["speech_from"], facts["person"]
+        self.crop = facts["crop"]  # centre x, centre y, side of the crop in a stored picture
         self.power = np.load(base + ".mel.npy")
         self.pictures_path = base + ".npy"
 
