@@ -29,6 +29,9 @@ static void init_c(struct vis_kernels *k)
     k->sigmoid_f32 = vis_sigmoid_f32_c;
     k->tanh_f32 = vis_tanh_f32_c;
     k->add_f32 = vis_add_f32_c;
+    k->swish_f32 = vis_swish_f32_c;
+    k->gelu_f32 = vis_gelu_f32_c;
+    k->gelu_tanh_f32 = vis_gelu_tanh_f32_c;
     k->copy_f32 = vis_copy_f32_c;
     k->interleave3_f32 = vis_interleave3_f32_c;
 }
@@ -56,6 +59,9 @@ static void init_avx2(struct vis_kernels *k)
     k->tanh_f32 = vis_tanh_f32_avx2;
     k->add_f32 = vis_add_f32_avx2;
 }
+    k->swish_f32 = vis_swish_f32_avx2;
+    k->gelu_f32 = vis_gelu_f32_avx2;
+    k->gelu_tanh_f32 = vis_gelu_tanh_f32_avx2;
 
 static void init_avx512(struct vis_kernels *k)
 {
@@ -80,6 +86,9 @@ static void init_avx512(struct vis_kernels *k)
     k->add_f32 = vis_add_f32_avx512;
     k->interleave3_f32 = vis_interleave3_f32_avx512;
 }
+    k->swish_f32 = vis_swish_f32_avx512;
+    k->gelu_f32 = vis_gelu_f32_avx512;
+    k->gelu_tanh_f32 = vis_gelu_tanh_f32_avx512;
 #endif
 
 void vis_kernels_init(struct vis_kernels *k, enum vis_cpu cpu)
@@ -92,4 +101,20 @@ void vis_kernels_init(struct vis_kernels *k, enum vis_cpu cpu)
     if (cpu >= VIS_CPU_AVX512)
         init_avx512(k);
 #endif
+}
+
+vis_map_fn *vis_act_map(const struct vis_kernels *k, enum vis_act act)
+{
+    switch (act) {
+    case VIS_ACT_RELU:
+        return k->relu_f32;
+    case VIS_ACT_SWISH:
+        return k->swish_f32;
+    case VIS_ACT_GELU:
+        return k->gelu_f32;
+    case VIS_ACT_GELU_TANH:
+        return k->gelu_tanh_f32;
+    default:
+        return NULL;
+    }
 }

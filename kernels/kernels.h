@@ -18,8 +18,21 @@
 /* Same numbers as viseme_cpu; kernels do not include viseme.h. */
 enum vis_cpu { VIS_CPU_C = 1, VIS_CPU_AVX2 = 2, VIS_CPU_AVX512 = 3 };
 
-/* PReLU: x where x >= 0, else x times its column's slope. All of them keep NaN. */
-enum vis_act { VIS_ACT_NONE, VIS_ACT_RELU, VIS_ACT_PRELU };
+/* PReLU: x where x >= 0, else x times its column's slope. Swish: x * sigmoid(x) (Ramachandran et
+ * al. 2017, "Searching for Activation Functions"). GELU: x times the normal distribution's share
+ * below x; with tanh: x * sigmoid(x (VIS_GELU_TANH_1 + VIS_GELU_TANH_3 x^2)), which is close to it
+ * (Hendrycks and Gimpel 2016, "Gaussian Error Linear Units"). All of them keep NaN; of -Inf the
+ * last three make NaN, as in PyTorch. */
+enum vis_act {
+    VIS_ACT_NONE,
+    VIS_ACT_RELU,
+    VIS_ACT_PRELU,
+    VIS_ACT_SWISH,
+    VIS_ACT_GELU,
+    VIS_ACT_GELU_TANH
+};
+#define VIS_GELU_TANH_1 0x1.988454p+0f /* 2 sqrt(2 / pi) */
+#define VIS_GELU_TANH_3 0x1.2444f2p-4f /* 0.044715 times that */
 
 /* Largest gemm tile of any level: callers size their pointer arrays with it. */
 enum { VIS_GEMM_MAX_MR = 16, VIS_GEMM_MAX_NR = 64 };
@@ -151,6 +164,9 @@ struct vis_kernels {
     vis_epilogue_fn *epilogue_f32;
     vis_depthwise_fn *depthwise_f32;
     vis_maxpool_fn *maxpool_f32;
+/* swish, gelu and gelu_tanh are maps too, within 8 + 3 |z| ulp of the exact value, z being the
+ * exponent of the e^z in them: x, x^2 / 2, x (VIS_GELU_TANH_1 + VIS_GELU_TANH_3 x^2). */
+
     vis_gru_pack_fn *gru_pack_f32;
     vis_gru_step_fn *gru_step_f32;
     vis_gru_pack_fn *gru_before_pack_f32;
@@ -174,7 +190,11 @@ void vis_kernels_init(struct vis_kernels *k, enum vis_cpu cpu);
 enum vis_cpu vis_cpu_best(void);
 
 /* "c", "avx2", "avx512"; and back, 0 for an unknown name. */
+    vis_map_fn *swish_f32, *gelu_f32, *gelu_tanh_f32;
 const char *vis_cpu_name(enum vis_cpu cpu);
 enum vis_cpu vis_cpu_from_name(const char *name);
 
 #endif
+/* The map of an activation; NULL for VIS_ACT_NONE and for VIS_ACT_PRELU, which is none. */
+vis_map_fn *vis_act_map(const struct vis_kernels *k, enum vis_act act);
+

@@ -4,9 +4,14 @@
 
 #include "kernels/kernels.h"
 
+/* Swish or a GELU of x. */
+float vis_smooth_c(float x, enum vis_act act);
+
 /* slope: only for VIS_ACT_PRELU. */
 static inline float activate(float x, enum vis_act act, float slope)
 {
+    if (act > VIS_ACT_PRELU)
+        return vis_smooth_c(x, act);
     return act != VIS_ACT_NONE && x < 0.0f ? (act == VIS_ACT_RELU ? 0.0f : slope * x) : x;
 }
 
@@ -22,6 +27,7 @@ vis_gru_before_step_fn vis_gru_before_step_f32_c;
 vis_row_fn vis_softmax_f32_c, vis_log_softmax_f32_c;
 vis_map_fn vis_relu_f32_c, vis_sigmoid_f32_c, vis_tanh_f32_c;
 vis_binary_fn vis_add_f32_c;
+vis_map_fn vis_swish_f32_c, vis_gelu_f32_c, vis_gelu_tanh_f32_c;
 vis_copy_fn vis_copy_f32_c;
 vis_interleave3_fn vis_interleave3_f32_c;
 

@@ -103,4 +103,7 @@ void vis_gemm_f32_6x16_avx2(const struct vis_gemm_tile *t)
         NULL, rows_1, rows_2, rows_3, rows_4, rows_5, rows_6,
     };
     by_rows[t->m](t);
+    if (t->act > VIS_ACT_PRELU) /* the rows are in L1 still; inlined they would cost registers */
+        for (int i = 0; i < t->m; i++)
+            vis_smooth_f32_avx2(t->c + t->c_offset[i], t->n, t->act);
 }

@@ -156,4 +156,7 @@ void vis_gemm_f32_14x32_avx512(const struct vis_gemm_tile *t)
          narrow_9, narrow_10, narrow_11, narrow_12, narrow_13, narrow_14},
     };
     by_rows[t->n <= 16][t->m](t);
+    if (t->act > VIS_ACT_PRELU) /* the rows are in L1 still; inlined they would cost registers */
+        for (int i = 0; i < t->m; i++)
+            vis_smooth_f32_avx512(t->c + t->c_offset[i], t->n, t->act);
 }

@@ -59,4 +59,5 @@ void vis_epilogue_f32_avx512(float *c, int n, const struct vis_epilogue *e)
             x = prelu(x, load_first(e->slope + j, n - j));
         store_first(c + j, n - j, x);
     }
+    vis_smooth_f32_avx512(c, n, e->act);
 }

@@ -27,10 +27,34 @@ static double sigmoid(double x)
     return 1.0 / (1.0 + exp(-x));
 }
 
-/* 4 units in the last place, and results below the normal numbers may become 0. */
-static double map_tolerance(double want, bool exact)
+static double swish(double x)
 {
-    if (exact || want == 0.0 || !isfinite(want))
+    return ck_act(VIS_ACT_SWISH, x, 0.0);
+}
+
+static double gelu(double x)
+{
+    return ck_act(VIS_ACT_GELU, x, 0.0);
+}
+
+static double gelu_tanh(double x)
+{
+    return ck_act(VIS_ACT_GELU_TANH, x, 0.0);
+}
+
+/* A map, and the activation that it is, VIS_ACT_NONE for others. */
+struct map_truth {
+    double (*of)(double);
+    enum vis_act act;
+};
+
+/* 4 units in the last place, and results below the normal numbers may become 0; the activations
+ * have their own rule. */
+static double map_tolerance(const struct map_truth *truth, double x, double want)
+{
+    if (truth->act > VIS_ACT_RELU)
+        return ck_act_tolerance(truth->act, x, 0.0, 0.0);
+    if (truth->act == VIS_ACT_RELU || want == 0.0 || !isfinite(want))
         return 0.0;
     int exponent;
     frexp(want, &exponent);
@@ -38,7 +62,7 @@ static double map_tolerance(double want, bool exact)
 }
 
 /* Every 1021st float from a random start on: all exponents, both signs, Inf and NaN. */
-static void sweep(struct ck *t, vis_map_fn *fn, double (*truth)(double), bool exact)
+static void sweep(struct ck *t, vis_map_fn *fn, const struct map_truth *truth)
 {
     enum { STEP = 1021, CHUNK = 4096 };
     uint64_t bits = (uint64_t)ck_pick(t, 0, STEP - 1);
@@ -52,15 +76,16 @@ static void sweep(struct ck *t, vis_map_fn *fn, double (*truth)(double), bool ex
         if (!ck_call(t, call_map, &call))
             return;
         for (int i = 0; i < CHUNK; i++) {
-            const double want = truth((double)src[i]);
-            ck_near(t, call.dst[i], want, map_tolerance(want, exact), i, -1);
+            const double x = (double)src[i], want = truth->of(x);
+            ck_near(t, call.dst[i], want, map_tolerance(truth, x, want), i, -1);
         }
     }
 }
 
-static void check_map(struct ck *t, vis_map_fn *fn, const char *name, double (*truth)(double),
-                      bool exact)
+static void check_map(struct ck *t, vis_map_fn *fn, const char *name, double (*of)(double),
+                      enum vis_act act)
 {
+    const struct map_truth truth = {of, act};
     if (!ck_start(t, (ck_any_fn *)fn, "%s", name))
         return;
     for (int round = 0; round < 140; round++) {
@@ -76,11 +101,11 @@ static void check_map(struct ck *t, vis_map_fn *fn, const char *name, double (*t
         if (!ck_call(t, call_map, &call))
             break;
         for (int i = 0; i < n; i++) {
-            const double want = truth((double)was[i]);
-            ck_near(t, call.dst[i], want, map_tolerance(want, exact), i, -1);
+            const double x = (double)was[i], want = of(x);
+            ck_near(t, call.dst[i], want, map_tolerance(&truth, x, want), i, -1);
         }
     }
-    sweep(t, fn, truth, exact);
+    sweep(t, fn, &truth);
     if (t->bench) {
         const size_t n = 4096;
         ck_time_next(t);
@@ -92,9 +117,12 @@ static void check_map(struct ck *t, vis_map_fn *fn, const char *name, double (*t
 
 void check_maps(struct ck *t)
 {
-    check_map(t, t->k.relu_f32, "relu_f32", relu, true);
-    check_map(t, t->k.sigmoid_f32, "sigmoid_f32", sigmoid, false);
-    check_map(t, t->k.tanh_f32, "tanh_f32", tanh, false);
+    check_map(t, t->k.relu_f32, "relu_f32", relu, VIS_ACT_RELU);
+    check_map(t, t->k.sigmoid_f32, "sigmoid_f32", sigmoid, VIS_ACT_NONE);
+    check_map(t, t->k.tanh_f32, "tanh_f32", tanh, VIS_ACT_NONE);
+    check_map(t, t->k.swish_f32, "swish_f32", swish, VIS_ACT_SWISH);
+    check_map(t, t->k.gelu_f32, "gelu_f32", gelu, VIS_ACT_GELU);
+    check_map(t, t->k.gelu_tanh_f32, "gelu_tanh_f32", gelu_tanh, VIS_ACT_GELU_TANH);
 }
 
 struct add_call {
@@ -264,7 +292,7 @@ void check_epilogue(struct ck *t)
     enum { MOST = 70 };
     if (!ck_start(t, (ck_any_fn *)t->k.epilogue_f32, "epilogue_f32"))
         return;
-    for (int round = 0; round < 12 * MOST; round++) {
+    for (int round = 0; round < 24 * MOST; round++) {
         const int n = 1 + round % MOST, ends = round / MOST;
         const enum vis_act act = (enum vis_act)(ends / 4);
         float was[MOST];
@@ -285,13 +313,13 @@ void check_epilogue(struct ck *t)
             const double bias = with->bias ? (double)with->bias[j] : 0.0;
             const double residual =
                 with->residual && j < with->residual_n ? (double)with->residual[j] : 0.0;
-            const double slope = act == VIS_ACT_PRELU ? (double)with->slope[j] : act ? 0.0 : 1.0;
+            const double slope = act == VIS_ACT_PRELU ? (double)with->slope[j] : 0.0;
             const double sum = (double)was[j] + bias + residual;
-            const double size =
-                (fabs((double)was[j]) + fabs(bias) + fabs(residual)) * fmax(1.0, fabs(slope));
-            const bool exact = !(ends & 3) && act != VIS_ACT_PRELU;
-            ck_near(t, e.c[j], sum < 0.0 && act ? (act == VIS_ACT_RELU ? 0.0 : sum * slope) : sum,
-                    exact ? 0.0 : ck_gamma(3) * size + 0x1p-150, j, -1);
+            const double size = fabs((double)was[j]) + fabs(bias) + fabs(residual);
+            const bool exact = !(ends & 3) && act <= VIS_ACT_RELU;
+            ck_near(t, e.c[j], ck_act(act, sum, slope),
+                    exact ? 0.0 : ck_act_tolerance(act, sum, slope, ck_gamma(3) * size + 0x1p-150),
+                    j, -1);
         }
     }
     if (t->bench) {

@@ -250,3 +250,35 @@ double ck_gamma(double k)
 {
     return k * 0x1p-24 / (1.0 - k * 0x1p-24);
 }
+
+double ck_act(enum vis_act act, double x, double slope)
+{
+    switch (act) {
+    case VIS_ACT_RELU:
+        return x < 0.0 ? 0.0 : x;
+    case VIS_ACT_PRELU:
+        return x < 0.0 ? x * slope : x;
+    case VIS_ACT_SWISH:
+        return x / (1.0 + exp(-x));
+    case VIS_ACT_GELU:
+        return x * (0.5 * erfc(-x * 0x1.6a09e667f3bcdp-1));
+    case VIS_ACT_GELU_TANH:
+        return x / (1.0 + exp(-x * ((double)VIS_GELU_TANH_1 + (double)VIS_GELU_TANH_3 * x * x)));
+    default:
+        return x;
+    }
+}
+
+/* Smooth activations: no steeper than 1.2, and with the rounding of their exponent. */
+double ck_act_tolerance(enum vis_act act, double x, double slope, double error)
+{
+    if (act <= VIS_ACT_PRELU)
+        return error * (act == VIS_ACT_PRELU ? fmax(1.0, fabs(slope)) : 1.0);
+    const double want = fabs(ck_act(act, x, slope));
+    const double z = act == VIS_ACT_SWISH  ? fabs(x)
+                     : act == VIS_ACT_GELU ? x * x / 2
+                                           : fabs(2 * x + 0.08 * x * x * x);
+    if (want == 0.0 || !isfinite(want))
+        return 1.2 * error;
+    return 1.2 * error + fmax(want * (8 + (x < 0.0 ? 3 * z : 0.0)) * 0x1p-23, 0x1p-126);
+}

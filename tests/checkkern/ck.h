@@ -130,6 +130,10 @@ void ck_fail(struct ck *t, const char *what, ...) __attribute__((format(printf, 
  * Numerical Algorithms, lemma 3.1). */
 double ck_gamma(double k);
 
+/* An activation of x, and how far a kernel may be from it when x itself is off by up to `error`. */
+double ck_act(enum vis_act act, double x, double slope);
+double ck_act_tolerance(enum vis_act act, double x, double slope, double error);
+
 /* With --bench: times fn(context), which does `work` floating point operations or moves `work`
  * bytes, and prints the best and the median rate, for operations the median share of the FMA rate
  * measured right beside each sample, and the ratio to plain C, which is found by the label. */
