@@ -28,10 +28,10 @@ static void init_c(struct vis_kernels *k)
     k->relu_f32 = vis_relu_f32_c;
     k->sigmoid_f32 = vis_sigmoid_f32_c;
     k->tanh_f32 = vis_tanh_f32_c;
-    k->add_f32 = vis_add_f32_c;
     k->swish_f32 = vis_swish_f32_c;
     k->gelu_f32 = vis_gelu_f32_c;
     k->gelu_tanh_f32 = vis_gelu_tanh_f32_c;
+    k->add_f32 = vis_add_f32_c;
     k->copy_f32 = vis_copy_f32_c;
     k->interleave3_f32 = vis_interleave3_f32_c;
 }
@@ -57,11 +57,11 @@ static void init_avx2(struct vis_kernels *k)
     k->relu_f32 = vis_relu_f32_avx2;
     k->sigmoid_f32 = vis_sigmoid_f32_avx2;
     k->tanh_f32 = vis_tanh_f32_avx2;
-    k->add_f32 = vis_add_f32_avx2;
-}
     k->swish_f32 = vis_swish_f32_avx2;
     k->gelu_f32 = vis_gelu_f32_avx2;
     k->gelu_tanh_f32 = vis_gelu_tanh_f32_avx2;
+    k->add_f32 = vis_add_f32_avx2;
+}
 
 static void init_avx512(struct vis_kernels *k)
 {
@@ -83,12 +83,12 @@ static void init_avx512(struct vis_kernels *k)
     k->relu_f32 = vis_relu_f32_avx512;
     k->sigmoid_f32 = vis_sigmoid_f32_avx512;
     k->tanh_f32 = vis_tanh_f32_avx512;
-    k->add_f32 = vis_add_f32_avx512;
-    k->interleave3_f32 = vis_interleave3_f32_avx512;
-}
     k->swish_f32 = vis_swish_f32_avx512;
     k->gelu_f32 = vis_gelu_f32_avx512;
     k->gelu_tanh_f32 = vis_gelu_tanh_f32_avx512;
+    k->add_f32 = vis_add_f32_avx512;
+    k->interleave3_f32 = vis_interleave3_f32_avx512;
+}
 #endif
 
 void vis_kernels_init(struct vis_kernels *k, enum vis_cpu cpu)

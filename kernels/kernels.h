@@ -148,6 +148,9 @@ typedef void vis_row_fn(float *dst, const float *src, int n);
  * near zero; results below the normal numbers may become 0. */
 typedef void vis_map_fn(float *dst, const float *src, size_t n);
 
+/* swish, gelu and gelu_tanh are maps too, within 8 + 3 |z| ulp of the exact value, z being the
+ * exponent of the e^z in them: x, x^2 / 2, x (VIS_GELU_TANH_1 + VIS_GELU_TANH_3 x^2). */
+
 /* dst[i] = a[i] + b[i]; in place with either. */
 typedef void vis_binary_fn(float *dst, const float *a, const float *b, size_t n);
 
@@ -164,15 +167,13 @@ struct vis_kernels {
     vis_epilogue_fn *epilogue_f32;
     vis_depthwise_fn *depthwise_f32;
     vis_maxpool_fn *maxpool_f32;
-/* swish, gelu and gelu_tanh are maps too, within 8 + 3 |z| ulp of the exact value, z being the
- * exponent of the e^z in them: x, x^2 / 2, x (VIS_GELU_TANH_1 + VIS_GELU_TANH_3 x^2). */
-
     vis_gru_pack_fn *gru_pack_f32;
     vis_gru_step_fn *gru_step_f32;
     vis_gru_pack_fn *gru_before_pack_f32;
     vis_gru_before_step_fn *gru_before_step_f32;
     vis_row_fn *softmax_f32, *log_softmax_f32;
     vis_map_fn *relu_f32, *sigmoid_f32, *tanh_f32;
+    vis_map_fn *swish_f32, *gelu_f32, *gelu_tanh_f32;
     vis_binary_fn *add_f32;
     vis_copy_fn *copy_f32;
     vis_interleave3_fn *interleave3_f32;
@@ -182,6 +183,9 @@ struct vis_kernels {
  * units. */
 size_t vis_gru_packed_floats(int units);
 
+/* The map of an activation; NULL for VIS_ACT_NONE and for VIS_ACT_PRELU, which is none. */
+vis_map_fn *vis_act_map(const struct vis_kernels *k, enum vis_act act);
+
 /* Fills the table with plain C, then overrides it level by level up to `cpu`. The caller has
  * checked cpu <= vis_cpu_best(). */
 void vis_kernels_init(struct vis_kernels *k, enum vis_cpu cpu);
@@ -190,11 +194,7 @@ void vis_kernels_init(struct vis_kernels *k, enum vis_cpu cpu);
 enum vis_cpu vis_cpu_best(void);
 
 /* "c", "avx2", "avx512"; and back, 0 for an unknown name. */
-    vis_map_fn *swish_f32, *gelu_f32, *gelu_tanh_f32;
 const char *vis_cpu_name(enum vis_cpu cpu);
 enum vis_cpu vis_cpu_from_name(const char *name);
 
 #endif
-/* The map of an activation; NULL for VIS_ACT_NONE and for VIS_ACT_PRELU, which is none. */
-vis_map_fn *vis_act_map(const struct vis_kernels *k, enum vis_act act);
-

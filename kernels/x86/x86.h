@@ -15,14 +15,14 @@ vis_row_fn vis_log_softmax_f32_avx2, vis_log_softmax_f32_avx512;
 vis_map_fn vis_relu_f32_avx2, vis_relu_f32_avx512;
 vis_map_fn vis_sigmoid_f32_avx2, vis_sigmoid_f32_avx512;
 vis_map_fn vis_tanh_f32_avx2, vis_tanh_f32_avx512;
-vis_binary_fn vis_add_f32_avx2, vis_add_f32_avx512;
 vis_map_fn vis_swish_f32_avx2, vis_swish_f32_avx512;
 vis_map_fn vis_gelu_f32_avx2, vis_gelu_f32_avx512;
 vis_map_fn vis_gelu_tanh_f32_avx2, vis_gelu_tanh_f32_avx512;
+vis_binary_fn vis_add_f32_avx2, vis_add_f32_avx512;
 vis_interleave3_fn vis_interleave3_f32_avx512;
 
-#endif
 /* Swish or a GELU over n floats in place; nothing for other activations. */
 typedef void vis_smooth_fn(float *x, int n, enum vis_act act);
 vis_smooth_fn vis_smooth_f32_avx2, vis_smooth_f32_avx512;
 
+#endif
