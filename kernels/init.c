@@ -25,6 +25,7 @@ static void init_c(struct vis_kernels *k)
     k->gru_before_step_f32 = vis_gru_before_step_f32_c;
     k->softmax_f32 = vis_softmax_f32_c;
     k->log_softmax_f32 = vis_log_softmax_f32_c;
+    k->attend_f32 = vis_attend_f32_c;
     k->relu_f32 = vis_relu_f32_c;
     k->sigmoid_f32 = vis_sigmoid_f32_c;
     k->tanh_f32 = vis_tanh_f32_c;
@@ -54,6 +55,7 @@ static void init_avx2(struct vis_kernels *k)
     k->gru_before_step_f32 = vis_gru_before_step_f32_avx2;
     k->softmax_f32 = vis_softmax_f32_avx2;
     k->log_softmax_f32 = vis_log_softmax_f32_avx2;
+    k->attend_f32 = vis_attend_f32_avx2;
     k->relu_f32 = vis_relu_f32_avx2;
     k->sigmoid_f32 = vis_sigmoid_f32_avx2;
     k->tanh_f32 = vis_tanh_f32_avx2;
@@ -80,6 +82,7 @@ static void init_avx512(struct vis_kernels *k)
     k->gru_before_step_f32 = vis_gru_before_step_f32_avx512;
     k->softmax_f32 = vis_softmax_f32_avx512;
     k->log_softmax_f32 = vis_log_softmax_f32_avx512;
+    k->attend_f32 = vis_attend_f32_avx512;
     k->relu_f32 = vis_relu_f32_avx512;
     k->sigmoid_f32 = vis_sigmoid_f32_avx512;
     k->tanh_f32 = vis_tanh_f32_avx512;

@@ -144,6 +144,22 @@ typedef void vis_gru_before_step_fn(float *h_out, const float *h, const float *x
 /* y = softmax(x) or log_softmax(x) of one row of n >= 1; in place. */
 typedef void vis_row_fn(float *dst, const float *src, int n);
 
+/* Attention of one query on n keys and values that lie anywhere in memory: those of the positions
+ * of one hypothesis (Vaswani et al. 2017, "Attention Is All You Need", equation 1, one head; the
+ * scale is in the query already).
+ *   weight[j] = softmax over j of the sum over c of q[c] * rows[j][key + c]    j < n, c < width
+ *   dst[c] = sum over j in order of weight[j] * rows[j][value + c]
+ * n and width >= 1; weight is room that is overwritten. */
+struct vis_attend {
+    float *dst;               /* [width] */
+    const float *q;           /* [width] */
+    const float *const *rows; /* [n] */
+    ptrdiff_t key, value;     /* where in a row the key and the value begin, in floats */
+    int n, width;
+    float *weight; /* [n] */
+};
+typedef void vis_attend_fn(const struct vis_attend *attend);
+
 /* dst[i] = f(src[i]), i < n; in place. exp-based maps are within 4 ulp of the exact value, also
  * near zero; results below the normal numbers may become 0. */
 typedef void vis_map_fn(float *dst, const float *src, size_t n);
@@ -172,6 +188,7 @@ struct vis_kernels {
     vis_gru_pack_fn *gru_before_pack_f32;
     vis_gru_before_step_fn *gru_before_step_f32;
     vis_row_fn *softmax_f32, *log_softmax_f32;
+    vis_attend_fn *attend_f32;
     vis_map_fn *relu_f32, *sigmoid_f32, *tanh_f32;
     vis_map_fn *swish_f32, *gelu_f32, *gelu_tanh_f32;
     vis_binary_fn *add_f32;

@@ -25,6 +25,7 @@ vis_gru_step_fn vis_gru_step_f32_c;
 vis_gru_pack_fn vis_gru_before_pack_f32_c;
 vis_gru_before_step_fn vis_gru_before_step_f32_c;
 vis_row_fn vis_softmax_f32_c, vis_log_softmax_f32_c;
+vis_attend_fn vis_attend_f32_c;
 vis_map_fn vis_relu_f32_c, vis_sigmoid_f32_c, vis_tanh_f32_c;
 vis_map_fn vis_swish_f32_c, vis_gelu_f32_c, vis_gelu_tanh_f32_c;
 vis_binary_fn vis_add_f32_c;

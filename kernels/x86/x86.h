@@ -12,6 +12,7 @@ vis_gru_step_fn vis_gru_step_f32_avx2, vis_gru_step_f32_avx512;
 vis_gru_before_step_fn vis_gru_before_step_f32_avx2, vis_gru_before_step_f32_avx512;
 vis_row_fn vis_softmax_f32_avx2, vis_softmax_f32_avx512;
 vis_row_fn vis_log_softmax_f32_avx2, vis_log_softmax_f32_avx512;
+vis_attend_fn vis_attend_f32_avx2, vis_attend_f32_avx512;
 vis_map_fn vis_relu_f32_avx2, vis_relu_f32_avx512;
 vis_map_fn vis_sigmoid_f32_avx2, vis_sigmoid_f32_avx512;
 vis_map_fn vis_tanh_f32_avx2, vis_tanh_f32_avx512;

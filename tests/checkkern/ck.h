@@ -149,6 +149,7 @@ void check_maxpool(struct ck *t);
 void check_gru(struct ck *t);
 void check_gru_before(struct ck *t);
 void check_rows(struct ck *t);
+void check_attend(struct ck *t);
 void check_maps(struct ck *t);
 void check_copies(struct ck *t);
 

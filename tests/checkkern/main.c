@@ -33,6 +33,7 @@ static void check_level(struct ck *t, enum vis_cpu cpu)
     check_gru(t);
     check_gru_before(t);
     check_rows(t);
+    check_attend(t);
     check_maps(t);
     check_copies(t);
 }
