@@ -28,15 +28,15 @@ static int kernel_size(const struct vis_conv_tensors *t)
     return t->k[0] * t->k[1] * t->k[2] * t->channels;
 }
 
-/* Copies two stacked tensors into one float32 block. */
-static float *stacked(const struct vis_weights_tensor *const t[2])
+/* Copies stacked tensors into one float32 block. */
+static float *stacked(const struct vis_weights_tensor *const t[VIS_CONV_STACK])
 {
-    size_t first = t[0]->count, count = first + (t[1] ? t[1]->count : 0);
+    size_t count = 0, at = 0;
+    for (int part = 0; part < VIS_CONV_STACK && t[part]; part++)
+        count += t[part]->count;
     float *f = malloc(count * sizeof *f);
-    if (f)
-        vis_weights_to_f32(f, t[0]);
-    if (f && t[1])
-        vis_weights_to_f32(f + first, t[1]);
+    for (int part = 0; f && part < VIS_CONV_STACK && t[part]; at += t[part++]->count)
+        vis_weights_to_f32(f + at, t[part]);
     return f;
 }
 
@@ -45,7 +45,7 @@ static float *stacked_channels_last(const struct vis_conv_tensors *t)
 {
     size_t k = (size_t)kernel_size(t), at = 0;
     float *f = malloc((size_t)t->out * k * sizeof *f);
-    for (int part = 0; f && part < 2 && t->weight[part]; part++) {
+    for (int part = 0; f && part < VIS_CONV_STACK && t->weight[part]; part++) {
         size_t out = t->weight[part]->count / k;
         float *stored = malloc(out * k * sizeof *stored);
         if (!stored) {
@@ -77,7 +77,7 @@ static void fill_index(int32_t *index, const struct vis_conv_tensors *t)
 viseme_status vis_conv_floats(struct vis_conv_floats *f, const struct vis_conv_tensors *t,
                               viseme_error *err)
 {
-    const struct vis_weights_tensor *const slopes[2] = {t->slope, NULL};
+    const struct vis_weights_tensor *const slopes[VIS_CONV_STACK] = {t->slope};
     size_t out = (size_t)t->out;
     int biased = t->bias[0] || t->norm.gamma;
     *f = (struct vis_conv_floats){.weight = t->channels_last ? stacked_channels_last(t)
@@ -122,6 +122,10 @@ static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error
     status = vis_norm_fold(&t->norm, f.weight, f.bias, 1, t->out, k, err);
     if (status != VISEME_OK)
         goto done;
+    for (size_t i = 0; t->scale != 1 && i < (size_t)t->out * (size_t)k; i++)
+        f.weight[i] *= t->scale;
+    for (int i = 0; t->scale != 1 && f.bias && i < t->out; i++)
+        f.bias[i] *= t->scale;
     status = vis_gemm_pack(packed, vis_model_kernels(c->model), vis_model_gemm(c->model), f.weight,
                            f.bias, f.slope, k, index, k, t->out, err);
     *bytes = packed->bytes;
@@ -142,8 +146,8 @@ viseme_status vis_conv_pack(const struct vis_graph *g, const struct vis_conv_ten
     struct pack_context context = {g->model, t};
     char key[256];
     const void *data;
-    snprintf(key, sizeof key, "gemm %dx%dx%dx%d %s", t->k[0], t->k[1], t->k[2], t->channels,
-             t->weight[0]->info.name);
+    snprintf(key, sizeof key, "gemm %dx%dx%dx%d %g %s", t->k[0], t->k[1], t->k[2], t->channels,
+             (double)t->scale, t->weight[0]->info.name);
     viseme_status status = vis_model_packed(g->model, key, sizeof(struct vis_gemm_weights), pack,
                                             unpack, &context, &data, err);
     if (status == VISEME_OK)
@@ -230,7 +234,9 @@ static const struct vis_op conv_op = {.kind = "conv", .prepare = prepare, .run =
 void vis_conv_find(struct vis_graph *g, struct vis_conv_tensors *t,
                    const struct vis_conv_weights *weights, const struct vis_conv *conv)
 {
-    int parts = weights->weight[1] ? 2 : 1;
+    int parts = 1;
+    while (parts < VIS_CONV_STACK && weights->weight[parts])
+        parts++;
     int out = t->out / parts, last = weights->channels_last;
     int first[5] = {out, t->channels, t->k[0], t->k[1], t->k[2]};
     int keras[5] = {t->k[0], t->k[1], t->k[2], t->channels, out};
@@ -244,6 +250,7 @@ void vis_conv_find(struct vis_graph *g, struct vis_conv_tensors *t,
             t->bias[i] = vis_graph_weight(g, weights->bias[i], &out, 1);
     }
     t->channels_last = last;
+    t->scale = conv->scale != 0 ? conv->scale : 1;
     vis_norm_find(g, &t->norm, &weights->norm, t->out);
     t->prelu = conv->act == VIS_ACT_PRELU;
     t->leak = conv->leak;

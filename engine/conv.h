@@ -5,13 +5,16 @@
 #include "engine/model.h"
 #include "engine/norm.h"
 
+enum { VIS_CONV_STACK = 3 };
+
 struct vis_conv_weights {
-    const char *weight[2]; /* [1]: more output channels, stacked below [0]; NULL: none */
-    const char *bias[2];   /* likewise; [0] NULL: no bias */
-    struct vis_norm norm;  /* of all output channels, behind the bias */
-    int flat;              /* weights are [out C*kt*kh*kw], not [out C kt kh kw] */
-    int channels_last;     /* weights are [kt kh kw C out], or flat [kt*kh*kw*C out], as in Keras */
-    int channels_first;    /* weights are [C out kt kh kw], as PyTorch's transposed ones */
+    const char *weight[VIS_CONV_STACK]; /* [1], [2]: as many more output channels each, stacked
+                                           below [0]; NULL: none */
+    const char *bias[VIS_CONV_STACK];   /* likewise; [0] NULL: no bias */
+    struct vis_norm norm;               /* of all output channels, behind the bias */
+    int flat;                           /* weights are [out C*kt*kh*kw], not [out C kt kh kw] */
+    int channels_last;  /* weights are [kt kh kw C out], or flat [kt*kh*kw*C out], as in Keras */
+    int channels_first; /* weights are [C out kt kh kw], as PyTorch's transposed ones */
 };
 
 /* A convolution whose weights go by other names than "<name>.weight"; see struct vis_conv. */
@@ -24,10 +27,10 @@ struct vis_conv vis_conv_whole_map(const struct vis_graph *g, vis_val x, int out
 /* The tensors of a convolution of `channels` by a kernel k to `out` channels. */
 struct vis_conv_tensors {
     int k[3], channels, out;
-    const struct vis_weights_tensor *weight[2], *bias[2]; /* [1]: stacked below [0], or NULL */
-    int prelu;                                            /* 1: with `slope`, NULL: with `leak` */
+    const struct vis_weights_tensor *weight[VIS_CONV_STACK], *bias[VIS_CONV_STACK];
+    int prelu; /* 1: with `slope`, NULL: with `leak` */
     const struct vis_weights_tensor *slope;
-    float leak;
+    float leak, scale;
     struct vis_norm_tensors norm;
     int channels_last; /* see struct vis_conv_weights */
 };

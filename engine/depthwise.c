@@ -97,12 +97,13 @@ void vis_depthwise_row(const struct vis_depthwise *d, const struct vis_run *run,
                        c->pad[2] * in->stride[VIS_W];
     run->kernels->depthwise_f32(dst, dst_step, src, c->stride[2] * in->stride[VIS_W], d->tap_offset,
                                 d->taps, d->packed->weight, d->packed->bias, w, d->channels);
-    if (c->act != VIS_ACT_RELU)
+    vis_map_fn *act = vis_act_map(run->kernels, c->act);
+    if (!act)
         return;
     const int together = dst_step == d->channels; /* pixels lie side by side */
     for (int i = 0; i < (together ? 1 : w); i++)
-        run->kernels->relu_f32(dst + i * dst_step, dst + i * dst_step,
-                               (size_t)(together ? w * d->channels : d->channels));
+        act(dst + i * dst_step, dst + i * dst_step,
+            (size_t)(together ? w * d->channels : d->channels));
 }
 
 static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int threads,

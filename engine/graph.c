@@ -80,12 +80,28 @@ vis_val vis_graph_add(struct vis_graph *g, const struct vis_op *op, const char *
         vis_graph_fail(g, VISEME_ERR_NOMEM, "out of memory while building the network");
         return 0;
     }
-    for (int i = 0; i < VIS_NODE_INPUTS; i++)
-        if (node.in[i] && g->values[node.in[i]].last_node < g->node_count) /* outputs live on */
-            g->values[node.in[i]].last_node = g->node_count;
+    int inputs = 0, constants = 0;
+    for (int i = 0; i < VIS_NODE_INPUTS; i++) {
+        struct vis_value *x = &g->values[node.in[i]];
+        inputs += node.in[i] != 0;
+        constants += node.in[i] && x->constant;
+        if (node.in[i] && x->last_node < g->node_count) /* outputs live on */
+            x->last_node = g->node_count;
+    }
+    if (inputs && constants == inputs)
+        vis_graph_constant(g, out);
     g->nodes[g->node_count++] = node;
     *state = node.state;
     return out;
+}
+
+void vis_graph_constant(struct vis_graph *g, vis_val x)
+{
+    if (!x)
+        return;
+    g->values[x].constant = 1;
+    g->values[x].first_node = 0; /* no other value may use its memory in later runs */
+    g->values[x].last_node = MAX_NODES;
 }
 
 void vis_graph_halo(struct vis_graph *g, vis_val x, const int halo[3])

@@ -28,6 +28,7 @@ struct vis_value {
     vis_val whole;              /* 0, or this is part of a concatenation: it has no memory */
     int channel;                /* of its own but lies there, from this channel on */
     int first_node, last_node;  /* lifetime, in node indices */
+    int constant;               /* 1: it follows from shapes and weights alone, not from inputs */
 };
 
 struct vis_graph;
@@ -120,6 +121,7 @@ struct vis_conv {
     const char *slope; /* of VIS_ACT_PRELU: the name of a tensor [out] ... */
     float leak;        /* ... or, without one, the slope of all channels (leaky ReLU) */
     int no_bias;
+    float scale;      /* factor of weights and bias; 0: 1 */
     const char *norm; /* batch norm behind the bias: "<norm>.weight", ".bias", ".running_mean",
                          ".running_var"; folded into the packed weights. NULL: none */
     float norm_eps;   /* 0: 1e-5, PyTorch's */
@@ -136,7 +138,7 @@ vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_co
 vis_val vis_conv_transposed(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
 
 /* Depthwise convolution: every channel by a kernel of its own; out = C, of the other fields k,
- * stride, pad, pad_end, norm and act (none or ReLU) count. Weights "<name>.weight" [C 1 kt kh kw]
+ * stride, pad, pad_end, norm and act (all but PReLU) count. Weights "<name>.weight" [C 1 kt kh kw]
  * and "<name>.bias" [C]. */
 vis_val vis_depthwise(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
 
@@ -175,8 +177,23 @@ vis_val vis_divide(struct vis_graph *g, vis_val x, float divisor);
  * backward; features in the order of vis_linear(). Weights "<name>.weight_ih_l0" and so on. */
 vis_val vis_bigru(struct vis_graph *g, vis_val x, const char *name, int units);
 
-/* Softmax over C. */
+/* Softmax over C, and its logarithm. */
 vis_val vis_softmax(struct vis_graph *g, vis_val x);
+vis_val vis_log_softmax(struct vis_graph *g, vis_val x);
+
+/* Gated linear units (Dauphin et al. 2017, "Language Modeling with Gated Convolutional Networks"),
+ * the first half of the channels times the gate of the second: [N T H W 2C] -> [N T H W C]. */
+enum vis_gate { VIS_GATE_SIGMOID, VIS_GATE_GELU };
+vis_val vis_glu(struct vis_graph *g, vis_val x, enum vis_gate gate);
+
+/* The mean over H and W: [N T H W C] -> [N T 1 1 C]. */
+vis_val vis_mean(struct vis_graph *g, vis_val x);
+
+/* A learned vector in front of the frames, behind whose channels lie those of `features` (0: none):
+ *   [N T 1 1 C], [N T 1 1 F] -> [N 1+T 1 1 C+F], tensor "<name>" [C+F]
+ * zero_last: its last number counts as 0. */
+vis_val vis_class_token(struct vis_graph *g, vis_val x, vis_val features, const char *name,
+                        int zero_last);
 
 /* x / max(|x|, 1e-12), |x| being the Euclidean length of the C channels of a position, as
  * torch.nn.functional.normalize(). */
@@ -184,6 +201,9 @@ vis_val vis_l2_normalize(struct vis_graph *g, vis_val x);
 
 /* Rows first .. first + count - 1 of every frame: [N T H W C] -> [N T count W C]. */
 vis_val vis_crop_rows(struct vis_graph *g, vis_val x, int first, int count);
+
+/* Frames first .. first + count - 1: [N T H W C] -> [N count H W C]. */
+vis_val vis_crop_frames(struct vis_graph *g, vis_val x, int first, int count);
 
 /* x over the Euclidean length of the C channels of a position plus eps, times a weight for each
  * channel: "<name>.weight" [C]. */
@@ -218,6 +238,9 @@ vis_val vis_graph_add_value(struct vis_graph *g, const int dim[VIS_AXES]);
  * (NULL and 0 after an error). `name` is copied. */
 vis_val vis_graph_add(struct vis_graph *g, const struct vis_op *op, const char *name, vis_val in0,
                       vis_val in1, const int dim[VIS_AXES], size_t state_bytes, void **state);
+/* Says that x follows from shapes and weights alone: it is computed in the first run of a plan and
+ * kept. So is what nodes make of constant inputs only; vis_graph_add() sees to that. */
+void vis_graph_constant(struct vis_graph *g, vis_val x);
 /* Asks for zeros around x at least this wide. */
 void vis_graph_halo(struct vis_graph *g, vis_val x, const int halo[3]);
 /* The tensor of that name, which must have `elements` elements and, after leaving out axes of

@@ -1,15 +1,13 @@
 /* Every position's channels brought to one length. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "engine/memory.h"
-#include "engine/model.h"
+#include "engine/floats.h"
 
 struct l2_scale_state {
-    const struct vis_weights_tensor *weight;
+    const struct vis_weights_tensor *tensor;
     float eps;
-    const float *const *packed; /* [C] */
+    const float *weight; /* [C] */
 };
 
 struct l2_scale_run {
@@ -17,37 +15,14 @@ struct l2_scale_run {
     const struct vis_run *run;
 };
 
-static void unpack(void *data)
-{
-    vis_memory_free(*(float **)data);
-}
-
-static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error *err)
-{
-    const struct l2_scale_state *s = context;
-    float **weight = data;
-    *bytes = s->weight->count * sizeof **weight;
-    *weight = vis_memory_alloc(*bytes);
-    if (!*weight)
-        return vis_fail_nomem(err, *bytes);
-    vis_weights_to_f32(*weight, s->weight);
-    return VISEME_OK;
-}
-
 static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int threads,
                              viseme_error *err)
 {
     struct l2_scale_state *s = node->state;
-    char key[256];
-    const void *packed;
     (void)threads;
     snprintf(node->algorithm, sizeof node->algorithm, "rows");
-    snprintf(key, sizeof key, "l2_scale %s", s->weight->info.name);
-    viseme_status status =
-        vis_model_packed(g->model, key, sizeof(float *), pack, unpack, s, &packed, err);
-    if (status == VISEME_OK)
-        s->packed = packed;
-    return status;
+    return vis_floats(g, "l2_scale", (const struct vis_weights_tensor *const[2]){s->tensor, NULL},
+                      &s->weight, err);
 }
 
 static void pixel(float *dst, const float *src, const float *weight, float eps, int channels)
@@ -77,7 +52,7 @@ static void row_task(void *context, int task, int thread)
         src += at[i] * x->stride[i];
     }
     for (int w = 0; w < y->dim[VIS_W]; w++)
-        pixel(dst + w * y->stride[VIS_W], src + w * x->stride[VIS_W], *s->packed, s->eps,
+        pixel(dst + w * y->stride[VIS_W], src + w * x->stride[VIS_W], s->weight, s->eps,
               y->dim[VIS_C]);
 }
 
@@ -102,6 +77,6 @@ vis_val vis_l2_scale(struct vis_graph *g, vis_val x, const char *name, float eps
     const struct vis_weights_tensor *t = vis_graph_weight(g, weight, &same[VIS_C], 1);
     vis_val y = vis_graph_add(g, &l2_scale_op, name, x, 0, same, sizeof *s, (void **)&s);
     if (s)
-        *s = (struct l2_scale_state){.weight = t, .eps = eps};
+        *s = (struct l2_scale_state){.tensor = t, .eps = eps};
     return y;
 }

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "engine/memory.h"
-#include "engine/model.h"
+#include "engine/floats.h"
 
 enum { LANES = 8 }; /* sums side by side, which compilers turn into vectors */
 
@@ -78,40 +77,17 @@ struct norm_state {
     const struct vis_weights_tensor *gain, *bias;
 };
 
-static void unpack(void *data)
-{
-    vis_memory_free(*(float **)data);
-}
-
-/* Gain, then bias. */
-static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error *err)
-{
-    const struct norm_state *s = context;
-    float **packed = data;
-    *bytes = (s->gain->count + (s->bias ? s->bias->count : 0)) * sizeof **packed;
-    *packed = vis_memory_alloc(*bytes);
-    if (!*packed)
-        return vis_fail_nomem(err, *bytes);
-    vis_weights_to_f32(*packed, s->gain);
-    if (s->bias)
-        vis_weights_to_f32(*packed + s->gain->count, s->bias);
-    return VISEME_OK;
-}
-
 static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int threads,
                              viseme_error *err)
 {
     struct norm_state *s = node->state;
-    char key[256];
-    const void *packed;
     (void)threads;
     snprintf(node->algorithm, sizeof node->algorithm, "rows");
-    snprintf(key, sizeof key, "layer_norm %s", s->gain->info.name);
     viseme_status status =
-        vis_model_packed(g->model, key, sizeof(float *), pack, unpack, s, &packed, err);
+        vis_floats(g, "layer_norm", (const struct vis_weights_tensor *const[2]){s->gain, s->bias},
+                   &s->norm.gain, err);
     if (status != VISEME_OK)
         return status;
-    s->norm.gain = *(const float *const *)packed;
     s->norm.bias = s->bias ? s->norm.gain + s->norm.n : NULL;
     return VISEME_OK;
 }

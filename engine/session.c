@@ -191,6 +191,11 @@ viseme_status viseme_session_run(viseme_session *s, const viseme_tensor *inputs,
         p->seconds = end - start;
     }
     for (int i = 0; i < g->node_count; i++, p++, start = end) {
+        if (g->values[g->nodes[i].out].constant && s->has_run && !s->keep_all) {
+            p->seconds = 0;
+            end = start;
+            continue;
+        }
         run.scratch = s->arena + g->nodes[i].scratch_offset;
         vis_edge_zero_halo(&run, g->nodes[i].out);
         g->nodes[i].op->run(&g->nodes[i], &run);
