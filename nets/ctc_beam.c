@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "nets/ctc_beam.h"
+#include "nets/top.h"
 
 enum { NONE = -1, FREED = -2, STAY = -1 };
 
@@ -47,19 +48,13 @@ struct entry {
     double score; /* total, and what the language model adds */
 };
 
-/* An entry that stays (label STAY) or an extension of it by a label. */
-struct candidate {
-    double score;
-    int from, label;
-};
-
 struct beam {
     struct tree tree;
-    struct entry *now, *then;     /* [width] this frame, the frame before */
-    struct candidate *heap;       /* [width], the worst at the top */
-    struct entry *stay;           /* [width] the entries of the frame before, as they stay */
-    unsigned char *taken;         /* [width C] the extension is an entry of the beam itself */
-    int count, width, heap_count; /* entries in `then`, in `heap` */
+    struct entry *now, *then; /* [width] this frame, the frame before */
+    struct vis_top top;       /* [width] of the frame; label STAY: an entry that stays */
+    struct entry *stay;       /* [width] the entries of the frame before, as they stay */
+    unsigned char *taken;     /* [width C] the extension is an entry of the beam itself */
+    int count, width;         /* entries in `then` */
 };
 
 static double log_add(double a, double b)
@@ -143,55 +138,10 @@ static void prune(struct tree *tree, int i)
 
 /* ---- Choosing the best candidates of a frame -------------------------------------------- */
 
-static int better(const struct candidate *a, const struct candidate *b)
-{
-    if (a->score != b->score)
-        return a->score > b->score;
-    if (a->from != b->from)
-        return a->from < b->from;
-    return a->label < b->label;
-}
-
-static void sift_down(struct candidate *heap, int count, int i)
-{
-    struct candidate moved = heap[i];
-    for (int child; (child = 2 * i + 1) < count; i = child) {
-        if (child + 1 < count && better(&heap[child], &heap[child + 1]))
-            child++;
-        if (!better(&moved, &heap[child]))
-            break;
-        heap[i] = heap[child];
-    }
-    heap[i] = moved;
-}
-
 static void offer(struct beam *beam, double score, int from, int label)
 {
-    struct candidate candidate = {score, from, label}, *heap = beam->heap;
-    if (score == -INFINITY)
-        return;
-    if (beam->heap_count == beam->width) {
-        if (!better(&candidate, &heap[0]))
-            return;
-        heap[0] = candidate;
-        sift_down(heap, beam->width, 0);
-        return;
-    }
-    int i = beam->heap_count++;
-    for (; i > 0 && better(&heap[(i - 1) / 2], &candidate); i = (i - 1) / 2)
-        heap[i] = heap[(i - 1) / 2];
-    heap[i] = candidate;
-}
-
-/* Sorts the heap, best first. */
-static void sort_candidates(struct beam *beam)
-{
-    for (int n = beam->heap_count - 1; n > 0; n--) {
-        struct candidate worst = beam->heap[0];
-        beam->heap[0] = beam->heap[n];
-        beam->heap[n] = worst;
-        sift_down(beam->heap, n, 0);
-    }
+    if (score > -INFINITY && vis_top_wants(&beam->top, score))
+        vis_top_offer(&beam->top, score, from, label);
 }
 
 /* ---- One frame -------------------------------------------------------------------------- */
@@ -218,7 +168,8 @@ static void offer_extension(struct beam *beam, int i, int label, double logp)
     if (tree->fusion) {
         const struct reading *reading = &tree->readings[beam->then[i].node];
         score += reading->score;
-        if (score == -INFINITY || (beam->heap_count == beam->width && score < beam->heap[0].score))
+        if (score == -INFINITY ||
+            (beam->top.count == beam->width && score < beam->top.items[0].score))
             return;
         score += vis_fusion_extend(tree->fusion, &reading->state, label, NULL);
     }
@@ -231,7 +182,7 @@ static void offer_all(struct beam *beam, const float *row, int classes, int blan
     const struct node *nodes = beam->tree.nodes;
     for (size_t i = 0; i < (size_t)beam->count * (size_t)classes; i++)
         beam->taken[i] = 0;
-    beam->heap_count = 0;
+    beam->top.count = 0;
     for (int i = 0; i < beam->count; i++) {
         const struct entry *entry = &beam->then[i];
         const struct node *node = &nodes[entry->node];
@@ -256,8 +207,8 @@ static void offer_all(struct beam *beam, const float *row, int classes, int blan
         highest = row[c] > highest ? row[c] : highest;
     for (int i = 0; i < beam->count; i++) {
         /* Entries come best first: once the best extension of one is too low, so are the rest. */
-        if (beam->heap_count == beam->width &&
-            beam->then[i].score + (double)highest < beam->heap[0].score)
+        if (beam->top.count == beam->width &&
+            beam->then[i].score + (double)highest < beam->top.items[0].score)
             break;
         const unsigned char *taken = beam->taken + (size_t)i * (size_t)classes;
         for (int c = 0; c < classes; c++)
@@ -270,9 +221,9 @@ static void offer_all(struct beam *beam, const float *row, int classes, int blan
 static viseme_status advance(struct beam *beam, const float *row, viseme_error *err)
 {
     struct tree *tree = &beam->tree;
-    sort_candidates(beam);
-    for (int i = 0; i < beam->heap_count; i++) {
-        const struct candidate *chosen = &beam->heap[i];
+    vis_top_sort(&beam->top);
+    for (int i = 0; i < beam->top.count; i++) {
+        const struct vis_top_item *chosen = &beam->top.items[i];
         if (chosen->label == STAY) {
             beam->now[i] = beam->stay[chosen->from];
             continue;
@@ -288,14 +239,14 @@ static viseme_status advance(struct beam *beam, const float *row, viseme_error *
     }
     for (int i = 0; i < beam->count; i++)
         tree->nodes[beam->then[i].node].entry = NONE;
-    for (int i = 0; i < beam->heap_count; i++)
+    for (int i = 0; i < beam->top.count; i++)
         tree->nodes[beam->now[i].node].entry = i;
     for (int i = 0; i < beam->count; i++)
         prune(tree, beam->then[i].node);
     struct entry *swap = beam->then;
     beam->then = beam->now;
     beam->now = swap;
-    beam->count = beam->heap_count;
+    beam->count = beam->top.count;
     return VISEME_OK;
 }
 
@@ -305,15 +256,16 @@ static viseme_status open_beam(struct beam *beam, int classes, int width,
                                const struct vis_fusion *fusion, viseme_error *err)
 {
     size_t n = (size_t)width;
-    *beam = (struct beam){.tree = {.free = NONE, .fusion = fusion}, .width = width};
+    *beam = (struct beam){
+        .tree = {.free = NONE, .fusion = fusion}, .top = {.room = width}, .width = width};
     beam->now = malloc(n * sizeof *beam->now);
     beam->then = malloc(n * sizeof *beam->then);
     beam->stay = malloc(n * sizeof *beam->stay);
-    beam->heap = malloc(n * sizeof *beam->heap);
+    beam->top.items = malloc(n * sizeof *beam->top.items);
     beam->taken = malloc(n * (size_t)classes);
-    if (!beam->now || !beam->then || !beam->stay || !beam->heap || !beam->taken)
-        return vis_fail_nomem(err,
-                              n * (3 * sizeof *beam->now + sizeof *beam->heap + (size_t)classes));
+    if (!beam->now || !beam->then || !beam->stay || !beam->top.items || !beam->taken)
+        return vis_fail_nomem(
+            err, n * (3 * sizeof *beam->now + sizeof *beam->top.items + (size_t)classes));
     int root = new_node(&beam->tree, NONE, NONE);
     if (root == NONE)
         return vis_fail_nomem(err, 1024 * sizeof *beam->tree.nodes);
@@ -330,7 +282,7 @@ static void close_beam(struct beam *beam)
     free(beam->now);
     free(beam->then);
     free(beam->stay);
-    free(beam->heap);
+    free(beam->top.items);
     free(beam->taken);
 }
 
@@ -356,16 +308,16 @@ static viseme_status copy_hypothesis(struct vis_ctc_hypothesis *out, const struc
 static void score_ends(struct beam *beam)
 {
     const struct tree *tree = &beam->tree;
-    beam->heap_count = 0;
+    beam->top.count = 0;
     for (int i = 0; i < beam->count; i++) {
         struct entry *entry = &beam->then[i];
         beam->stay[i] = *entry;
         beam->stay[i].score += vis_fusion_end(tree->fusion, &tree->readings[entry->node].state);
         offer(beam, beam->stay[i].score, i, STAY);
     }
-    sort_candidates(beam);
+    vis_top_sort(&beam->top);
     for (int i = 0; i < beam->count; i++)
-        beam->then[i] = beam->stay[beam->heap[i].from];
+        beam->then[i] = beam->stay[beam->top.items[i].from];
 }
 
 viseme_status vis_ctc_beam(struct vis_ctc_result *out, const float *logp, int frames, int classes,
