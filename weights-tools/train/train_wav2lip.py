@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+"""Trains Wav2Lip: its expert, then the generator.
+
+    train_wav2lip.py prepare --work DIR [--jobs N] [--limit N] FOLDER...
+    train_wav2lip.py train --work DIR --out DIR [--pools PREFIX...] [--steps N N N N]
+
+`prepare` cuts the faces out of the videos of the folders (25 frames a second, one face; alignments
+in alignments.tsv or NAME.align) as `viseme dub` cuts them, and takes the mel of their sound; the
+program viseme finds the faces. `train` has four stages, each with its number of steps:
+    match   the expert: each window of faces is to find its sound among all of the batch
+    pairs   the expert, by the loss of the paper too: right and wrong pairs of one clip
+    frames  the generator: the mean difference from the true frames, most of all at the mouth
+    sync    the generator on five frames in a row, and what the expert says of them, as in
+            Prajwal et al., "A Lip Sync Expert Is All You Need for Speech to Lip Generation In the
+            Wild" (2020)
+and writes OUT/expert.pt after the second and OUT/wav2lip.pt after the last, in the layout of the
+authors' checkpoints, and their --config for convert.py. OUT/log.tsv tells how it went. Ctrl-C
+saves; the same command goes on, with the same result as if it had not been stopped.
+"""
+import argparse
+import concurrent.futures
+import contextlib
+import json
+import math
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from train import checkpoints  # noqa: E402
+from train.dub_batches import WINDOW, Batches, usable  # noqa: E402
+from train.dub_clips import load_clips, prepare_folders  # noqa: E402
+from train.dub_model import (CONFIG, UNSHARED, Expert, Generator, loss_weights,  # noqa: E402
+                             lower_halves, matching_loss, mouth_region, pair_loss, sync_loss)
+from train.lip_batches import held_out  # noqa: E402
+from train.progress import Progress, duration  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+STAGES = ("match", "pairs", "frames", "sync")
+OF_EXPERT = STAGES[:2]
+STEPS = (1500, 500, 6000, 2000)
+RATES = {"expert": 1e-3, "generator": 1.5e-3}
+WARM_UP = 100        # steps
+DECAY = 0.01
+SYNC_WEIGHT = 0.03   # of the expert's opinion, as in the paper
+CHECKED = 16         # clips of each pool for validation
+
+
+def learning_rate(peak, step, steps):
+    """Up over WARM_UP steps, then down along half a cosine."""
+    warm = min(1.0, (step + 1) / min(WARM_UP, max(1, steps // 10)))
+    return peak * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def autocast(exact):
+    return contextlib.nullcontext() if exact else torch.cpu.amp.autocast(dtype=torch.bfloat16)
+
+
+def as_nhwc(x):
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+class Training:
+    """options: config, steps (four), batch (clips of the expert's and frames of the generator's),
+    seed, exact (float32)."""
+
+    def __init__(self, pools, options):
+        self.options = options
+        torch.manual_seed(options["seed"])
+        self.nets = {"expert": Expert(**options["config"]["expert"]),
+                     "generator": Generator(**options["config"]["generator"])}
+        for net in self.nets.values():
+            net.to(memory_format=torch.channels_last)
+        self.optimizers = {name: torch.optim.AdamW(net.parameters(), weight_decay=DECAY)
+                           for name, net in self.nets.items()}
+        self.batches = Batches(pools, options["seed"])
+        self.checked = [[c for c in pool if held_out(c) and usable(c)][:CHECKED] for pool in pools]
+        self.weights = loss_weights()
+        self.step, self.losses = 0, []
+
+    # ---- stages
+
+    def where(self):
+        """The stage at hand; None after the last."""
+        for number, stage in enumerate(STAGES):
+            if self.step < sum(self.options["steps"][:number + 1]):
+                return stage
+        return None
+
+    def trained(self):
+        """(name of the network that is trained now, step of it, steps of it)."""
+        of_expert = sum(self.options["steps"][:len(OF_EXPERT)])
+        if self.step < of_expert:
+            return "expert", self.step, of_expert
+        return "generator", self.step - of_expert, sum(self.options["steps"]) - of_expert
+
+    def state(self):
+        return {"options": self.options, "step": self.step,
+                "nets": {k: net.state_dict() for k, net in self.nets.items()},
+                "optimizers": {k: o.state_dict() for k, o in self.optimizers.items()}}
+
+    def restore(self, state):
+        self.step = state["step"]
+        for name, net in self.nets.items():
+            net.load_state_dict(state["nets"][name])
+            self.optimizers[name].load_state_dict(state["optimizers"][name])
+
+    # ---- networks
+
+    def _cast(self, x):
+        return x.float() if self.options["exact"] else x
+
+    def embed(self, faces, sounds):
+        """Windows [B K 15 48 96], [B K 1 80 16] -> float unit vectors [B K E] each."""
+        with autocast(self.options["exact"]):
+            found = self.nets["expert"](sounds.flatten(0, 1),
+                                        as_nhwc(self._cast(faces).flatten(0, 1)))
+        return (F.normalize(found[key].float()).unflatten(0, faces.shape[:2])
+                for key in ("face_embedding", "audio_embedding"))
+
+    def generate(self, seen, sounds):
+        """[B T 6 96 96], [B T 1 80 16] -> float [B T 3 96 96]."""
+        with autocast(self.options["exact"]):
+            made = self.nets["generator"](sounds.flatten(0, 1),
+                                          as_nhwc(self._cast(seen).flatten(0, 1)))
+        return made.float().unflatten(0, seen.shape[:2])
+
+    def difference(self, made, target):
+        return ((made - target.float()).abs() * self.weights).mean()
+
+    def agreement(self, made, sounds):
+        """Cosines of windows [B 5 3 96 96] with the mel of their first frame [B 5 1 80 16]."""
+        halves = lower_halves(made)[:, None]
+        faces, heard = self.embed(halves if self.options["exact"] else halves.bfloat16(),
+                                  sounds[:, :1])
+        return (faces * heard).sum(-1)
+
+    # ---- one step
+
+    def draw(self, step):
+        clips, frames = self.options["batch"]
+        if step < sum(self.options["steps"][:2]):
+            return self.batches.draw_matched(step, clips)
+        if step < sum(self.options["steps"][:3]):
+            return self.batches.draw_lessons(step, frames, 1)
+        return self.batches.draw_lessons(step, max(1, frames // WINDOW), WINDOW)
+
+    def loss(self, stage, batch):
+        if stage in OF_EXPERT:
+            pairs = tuple(self.embed(*batch))
+            matching = matching_loss(self.nets["expert"], *pairs)
+            return matching if stage == "match" else matching / 2 + pair_loss(*pairs)
+        seen, sounds, target = batch
+        made = self.generate(seen, sounds)
+        loss = self.difference(made, target)
+        if stage == "frames":
+            return loss
+        synced = sync_loss(self.agreement(made, sounds), True)
+        return (1 - SYNC_WEIGHT) * loss + SYNC_WEIGHT * synced
+
+    def advance(self, batch):
+        """One step with what draw(self.step) gave. Returns the loss."""
+        stage, (name, step, steps) = self.where(), self.trained()
+        for key, net in self.nets.items():
+            net.train(key == name)
+            net.requires_grad_(key == name)
+        optimizer = self.optimizers[name]
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(RATES[name], step, steps)
+        optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(stage, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.nets[name].parameters(), 1.0)
+        optimizer.step()
+        self.step += 1
+        return float(loss)
+
+    # ---- validation
+
+    def check(self, stage, pool):
+        """Clips kept aside. Of the expert: (right ones among the windows of a clip, mean cosine of
+        right and of wrong pairs); of the generator: (mean difference at the mouth in grey levels,
+        mean cosine of the true and of the generated windows)."""
+        for net in self.nets.values():
+            net.eval()
+        if not pool:
+            return [math.nan] * 3
+        with torch.no_grad():
+            if stage in OF_EXPERT:
+                faces, sounds = self.embed(*self.batches.plain_matched(pool))
+                cosines = faces @ sounds.transpose(1, 2)
+                right = torch.eye(cosines.shape[1], dtype=torch.bool).expand_as(cosines)
+                found = cosines.argmax(2) == torch.arange(cosines.shape[1])
+                return [float(x) for x in (found.float().mean(), cosines[right].mean(),
+                                           cosines[~right].mean())]
+            seen, sounds, target = self.batches.plain_lessons(pool)
+            made = self.generate(seen, sounds)
+            wrong = (mouth_region(made) - mouth_region(target.float())).abs().mean() * 255
+            return [float(wrong), float(self.agreement(target, sounds).mean()),
+                    float(self.agreement(made, sounds).mean())]
+
+
+# ---- the run
+
+def write_log(path, training, stage, seconds):
+    """One line for each pool: step, stage, pool, training loss, validation, seconds so far."""
+    fresh = not os.path.exists(path)
+    with open(path, "a", encoding="utf-8") as out:
+        if fresh:
+            out.write("step\tstage\tpool\tloss\tfound_or_mouth\tcos_right_or_true\t"
+                      "cos_wrong_or_made\tseconds\n")
+        for number, pool in enumerate(training.checked):
+            loss = np.mean(training.losses) if training.losses else math.nan
+            fields = [f"{v:.4f}" for v in [loss, *training.check(stage, pool)]]
+            line = "\t".join([str(training.step), stage, str(number), *fields, f"{seconds:.0f}"])
+            out.write(line + "\n")
+            print(line, file=sys.stderr)
+    training.losses = []
+
+
+def export(out, training):
+    """The networks that are complete, and the --config of convert.py for them."""
+    for name, net, stage in (("expert", "expert", "pairs"), ("wav2lip", "generator", "sync")):
+        if training.step < sum(training.options["steps"][:STAGES.index(stage) + 1]):
+            continue
+        state = {k: v.contiguous() for k, v in training.nets[net].state_dict().items()
+                 if k not in UNSHARED}
+        checkpoints.save(os.path.join(out, name + ".pt"), {"state_dict": state})
+        with open(os.path.join(out, name + ".json"), "w", encoding="utf-8") as file:
+            json.dump(training.options["config"][net], file)
+
+
+def run(training, out, every, limit=None):
+    """Trains to the end, or for `limit` steps, or until someone stops it. Returns True at the
+    end."""
+    path, log = os.path.join(out, "state.pt"), os.path.join(out, "log.tsv")
+    saved = checkpoints.load(path)
+    if saved is not None:
+        if saved["options"] != training.options:
+            raise SystemExit(f"train_wav2lip.py: {path} is of a run with other options: give a new "
+                             "folder")
+        training.restore(saved)
+    total = sum(training.options["steps"])
+    stop, began = checkpoints.Stop(), time.monotonic()
+    progress = Progress("steps", total, training.step)
+    end = min(total, training.step + limit) if limit else total
+    with concurrent.futures.ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(training.draw, training.step)
+        while training.step < end and not stop.wanted:
+            stage = training.where()
+            batch = coming.result()
+            coming = ahead.submit(training.draw, min(training.step + 1, total - 1))
+            training.losses.append(training.advance(batch))
+            progress.step(f"{stage}, loss {np.mean(training.losses[-50:]):.4f}")
+            turn = training.where() != stage
+            if turn or training.step % every == 0:
+                write_log(log, training, stage, time.monotonic() - began)
+                print(f"{training.step}/{total}, {duration(progress.left())} left",
+                      file=sys.stderr)
+                checkpoints.save(path, training.state())
+            if turn:
+                export(out, training)
+    checkpoints.save(path, training.state())
+    return training.step == total
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="train_wav2lip.py",
+                                     description="Train Wav2Lip and its expert.")
+    sub = parser.add_subparsers(dest="what", required=True)
+    one = sub.add_parser("prepare", help="videos -> crops and mel")
+    one.add_argument("folders", nargs="+", metavar="FOLDER")
+    one.add_argument("--work", required=True, metavar="DIR", help="where they are kept")
+    one.add_argument("--jobs", type=int, default=1)
+    one.add_argument("--limit", type=int, help="clips of each folder")
+    one.add_argument("--program", default=os.path.join(ROOT, "build", "viseme"))
+    two = sub.add_parser("train", help="crops and mel -> networks")
+    two.add_argument("--work", required=True, metavar="DIR", help="what prepare made")
+    two.add_argument("--out", required=True, metavar="DIR")
+    two.add_argument("--pools", nargs="+", metavar="PREFIX[,PREFIX]...", default=[""],
+                     help="clips whose names start so form a pool; each gives as many clips to a "
+                     "batch as the others (default: all clips are one pool)")
+    two.add_argument("--steps", type=int, nargs=4, default=STEPS, metavar="N",
+                     help=f"of the four stages (default {' '.join(map(str, STEPS))})")
+    two.add_argument("--batch", type=int, nargs=2, default=(12, 20), metavar="N",
+                     help="clips for the expert, frames for the generator (default 12 20)")
+    two.add_argument("--seed", type=int, default=1)
+    two.add_argument("--threads", type=int, default=2)
+    two.add_argument("--every", type=int, default=200, help="steps between checks")
+    two.add_argument("--limit", type=int, help="stop after so many steps")
+    two.add_argument("--config", type=json.loads, default={}, metavar="JSON",
+                     help='{"generator": {...}, "expert": {...}}, widths and residuals where they '
+                     "differ from " + json.dumps(CONFIG))
+    two.add_argument("--exact", action="store_true", help="float32 instead of bfloat16")
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse(argv)
+    if args.what == "prepare":
+        names = prepare_folders(args.program, args.folders, args.work, args.jobs, args.limit)
+        print(f"{len(names)} clips in {args.work}")
+        return 0 if names else 1
+    torch.set_num_threads(args.threads)
+    os.makedirs(args.out, exist_ok=True)
+    pools = [load_clips(args.work, pool.split(",")) for pool in args.pools]
+    if not all(any(usable(c) and not held_out(c) for c in pool) for pool in pools):
+        print("train_wav2lip.py: a pool has no clips that are long enough", file=sys.stderr)
+        return 1
+    options = {"config": {name: {**CONFIG[name], **args.config.get(name, {})} for name in CONFIG},
+               "steps": list(args.steps), "batch": list(args.batch), "seed": args.seed,
+               "exact": args.exact, "clips": [[clip.name for clip in pool] for pool in pools]}
+    if not run(Training(pools, options), args.out, args.every, args.limit):
+        print("train_wav2lip.py: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
