@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.path.join(ROOT, os.pardir, "shared")
 NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
             "syncnet_color", "yunet", "s3fd", "syncnet", "synce2e", "synce2e_fbank",
-            "synce2e_cls_n16"]
+            "synce2e_cls_n16", "syncvsr_small"]
 # Networks whose real weights may lie beside this repository, and the files they are in.
 REAL = {"blazeface": "blazeface.pth", "facemesh": "blazeface_landmark.pth",
         "yunet": "yunet_n.pth"}

@@ -8,10 +8,14 @@ An Architecture has
     parameters  (config) -> {tensor name: shape}, names and shapes of the original's state_dict
     vocab       (config) -> the default vocabulary, None where there is none for this config; None
                 for a network that has no vocabulary at all
+    texts       (config) -> how many texts a vocabulary has, and {index: text} of those that are
+                fixed
     by_order    True: the original loads its weights by order, not by name
+    unused      starts of names that checkpoints may have and the network does not use
 """
 import face_detectors
 import face_networks
+import sentence_networks
 import sync_networks
 import wav2lip_networks
 from errors import EXIT_USAGE, Refusal, listed, shown
@@ -19,9 +23,14 @@ from errors import EXIT_USAGE, Refusal, listed, shown
 MAX_CLASSES = 65536
 
 
+def ctc_texts(config):
+    return config["classes"], {config["blank"]: ""}
+
+
 class Architecture:
     def __init__(self, config, from_shapes, check, parameters, vocab, by_order=False,
-                 optional=()):
+                 optional=(), texts=ctc_texts, unused=()):
+        self.texts, self.unused = texts, unused
         self.optional = optional
         self.config, self.from_shapes, self.check = config, from_shapes, check
         self.parameters, self.vocab, self.by_order = parameters, vocab, by_order
@@ -167,6 +176,13 @@ ARCHITECTURES = {
     "facemesh": Architecture(face_networks.FACEMESH_CONFIG, nothing_more,
                              face_networks.facemesh_check, face_networks.facemesh_parameters,
                              None),
+    "syncvsr": Architecture(sentence_networks.SYNCVSR_CONFIG,
+                            sentence_networks.syncvsr_from_shapes,
+                            sentence_networks.syncvsr_check,
+                            sentence_networks.syncvsr_parameters,
+                            sentence_networks.syncvsr_vocab,
+                            texts=sentence_networks.syncvsr_texts,
+                            unused=sentence_networks.SYNCVSR_UNUSED),
     "yunet": Architecture(face_detectors.YUNET_CONFIG, nothing_more, face_detectors.yunet_check,
                           face_detectors.yunet_parameters, None),
     "s3fd": Architecture(face_detectors.S3FD_CONFIG, nothing_more, face_detectors.s3fd_check,
@@ -187,6 +203,11 @@ def without_prefix(tensors):
     return dict(zip(names, tensors.values()))
 
 
+def without_unused(tensors, arch):
+    """`tensors` without those that the network has no use for."""
+    return {n: t for n, t in tensors.items() if not n.startswith(ARCHITECTURES[arch].unused)}
+
+
 def named_by_order(tensors, arch=None):
     """`tensors`, whose names mean nothing, by the names of the network (`arch`, if given) that
     loads by order and has as many."""
@@ -205,16 +226,18 @@ def recognise(shapes):
     not; of several that share their names the one whose shapes fit best."""
     names = shapes.keys()
 
+    def parameters(arch):
+        known = ARCHITECTURES[arch]
+        return known.parameters({**known.config, **known.from_shapes(shapes)})
+
     def own(arch):
-        return ARCHITECTURES[arch].parameters(ARCHITECTURES[arch].config).keys()
+        return parameters(arch).keys()
 
     def share(arch):
         return len(own(arch) & names) / len(own(arch) | names)
 
     def fitting(arch):
-        known = ARCHITECTURES[arch]
-        expected = known.parameters({**known.config, **known.from_shapes(shapes)})
-        return sum(shapes.get(n) == shape for n, shape in expected.items())
+        return sum(shapes.get(n) == shape for n, shape in parameters(arch).items())
 
     most = max(map(share, ARCHITECTURES))
     best = max((arch for arch in ARCHITECTURES if share(arch) == most),

@@ -14,6 +14,7 @@ import sys
 import architectures
 import checkpoint
 import safetensors_io
+import sentence_networks
 from errors import EXIT_INPUT, EXIT_USAGE, EXIT_WEIGHTS, Refusal, shown
 from tensors import element_count
 
@@ -60,7 +61,8 @@ def parse_arguments(argv):
                    help="type of the numbers written (default f32)")
     p.add_argument("--config", metavar="JSON", help="hyperparameters, a JSON object")
     p.add_argument("--vocab", metavar="FILE",
-                   help="vocabulary, a JSON array with one text per class, \"\" for the blank")
+                   help="vocabulary, a JSON array with one text per class, \"\" for the blank, or "
+                   "a units.txt with a unit and its number in each line")
     p.add_argument("--license", metavar="TEXT", help="licence of the weights")
     p.add_argument("--source", metavar="TEXT",
                    help="where the weights are from (default: INPUT's name and sha256)")
@@ -120,7 +122,8 @@ def given_vocab(path):
             raise ValueError("it is too long")
         return safetensors_io.parse_json(raw.decode("utf-8"))
     except ValueError as e:
-        raise Refusal(f"--vocab {shown(path)} is not JSON: {shown(str(e))}", EXIT_USAGE) from None
+        raise Refusal(f"--vocab {shown(path)} is neither JSON nor a units.txt: {shown(str(e))}",
+                      EXIT_USAGE) from None
 
 
 def settle_vocab(arch, config, vocab):
@@ -133,14 +136,16 @@ def settle_vocab(arch, config, vocab):
         return None
     if vocab is None:
         vocab = known.vocab(config)
+    count, fixed = known.texts(config)
+    stated = " and ".join(f'"{text}" at {i}' for i, text in fixed.items())
     if vocab is None:
-        raise Refusal(f"this {arch} has {config['classes']} classes with blank {config['blank']}: "
-                      "state their texts with --vocab", EXIT_USAGE)
+        raise Refusal(f"this {arch} has {count} classes, {stated}: state their texts with --vocab",
+                      EXIT_USAGE)
     if not isinstance(vocab, list) or any(not isinstance(v, str) for v in vocab):
         raise Refusal("--vocab is not a JSON array of texts", EXIT_USAGE)
-    if len(vocab) != config["classes"] or vocab[config["blank"]] != "":
-        raise Refusal(f"--vocab must have {config['classes']} texts, \"\" at {config['blank']} "
-                      f"for the blank; it has {len(vocab)}", EXIT_USAGE)
+    if len(vocab) != count or any(vocab[i] != text for i, text in fixed.items()):
+        raise Refusal(f"--vocab must have {count} texts, {stated}; it has {len(vocab)}",
+                      EXIT_USAGE)
     try:
         compact(vocab).encode("utf-8")
     except UnicodeEncodeError:
@@ -194,6 +199,8 @@ def convert(args, progress):
     tensors = architectures.without_prefix(tensors)
     shapes = {n: t.shape for n, t in tensors.items()}
     arch = args.arch or architectures.recognise(shapes)
+    tensors = architectures.without_unused(tensors, arch)
+    shapes = {n: t.shape for n, t in tensors.items()}
     old_config, old_vocab, old_card, old_source, old_licence = inherited(metadata, arch, shapes)
     config = architectures.settle_config(arch, shapes, {**(old_config or {}), **config})
     architectures.compare(arch, config, shapes)

@@ -30,7 +30,13 @@ VARIANTS = {
     "synce2e_fbank": ("synce2e", {"matrix": 11, "audio_trunk": "fbank",
                                   "aud_widths": sync_networks.FBANK_WIDTHS}),
     **{f"synce2e_cls_n{n}": ("synce2e_cls", {"matrix": n}) for n in (7, 9, 11, 13, 15, 16, 20)},
+    "syncvsr_small": ("syncvsr", {"adim": 64, "aheads": 4, "eunits": 128, "elayers": 2, "dheads": 4,
+                                  "dunits": 128, "dlayers": 2, "odim": 41, "input_size": 88}),
+    "syncvsr_lrs": ("syncvsr", {"input_size": 88}),
 }
+
+# Greys 0 to 255, as SyncVSR's networks get them: (x / 255 - 0.421) / 0.165.
+GREYS = ((0 - 0.421) / 0.165, (1 - 0.421) / 0.165)
 
 # Shape and range of every input, per network; None: see network_input().
 INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
@@ -47,12 +53,15 @@ INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
           "wav2lip_disc": {"face": ((1, 3, 5, 96, 96), 0.0, 1.0)},
           "syncnet_color": {"audio": ((2, 1, 80, 16), -4.0, 4.0),
                             "face": ((2, 15, 48, 96), 0.0, 1.0)},
+          "syncvsr_small": {"video": ((1, 40, 1, 88, 88), *GREYS)},
+          "syncvsr_lrs": {"video": ((1, 50, 1, 88, 88), *GREYS)},
           "yunet": {"x": ((2, 3, 96, 128), 0.0, 2.0)},
           "s3fd": {"x": ((1, 3, 256, 256), 0.0, 255.0)}}
 
 # Where the seeds of a network's inputs start with another name, or an input has another seed.
 SEEDS = {"syncnet_color": "wav2lip_syncnet", "synce2e/lip": "synce2e/video",
          "synce2e_fbank/lip": "synce2e_fbank/video",
+         **{f"{net}/video": f"{net}/x" for net in ("syncvsr_small", "syncvsr_lrs")},
          **{f"synce2e_cls_n{n}/matrix": f"synce2e/matrix{n}" for n in (7, 9, 11, 13, 15, 16, 20)}}
 
 # What is subtracted from the channels of a network's inputs.
