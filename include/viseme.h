@@ -283,13 +283,26 @@ typedef struct viseme_gap {
     double start_s, end_s; /**< by the times of the frames pushed */
 } viseme_gap;
 
+/** How mouths are cut out; docs/mouth-crops.md says more. All but LipNet's are grey, their three
+ *  bytes alike. */
+typedef enum viseme_crop_kind {
+    VISEME_CROP_LIPNET = 0,       /**< 64 x 128 (height x width), laid over LipNet's template */
+    VISEME_CROP_SYNCVSR_LRS2 = 1, /**< 128 x 128 around the lower face, upright, in the size of
+                                       LRS2's frames: SyncVSR's window */
+    VISEME_CROP_SYNCVSR_LRS3 = 2, /**< likewise, in the size of LRS3's */
+    VISEME_CROP_AUTOAVSR = 3 /**< 96 x 96, laid over Auto-AVSR's mean face by landmarks that are
+                                  smoothed: six crops late */
+} viseme_crop_kind;
+
 /** One mouth picture as a network sees it. */
 typedef struct viseme_crop {
     const uint8_t *bgr; /**< [H W 3] bytes, B G R; lives until the next call on the cropper */
     int width, height;
     int64_t index;    /**< 0, 1, 2 ... */
     double time_s;    /**< the time of the first frame, and index / rate */
-    int held;         /**< 1: the frame at this time has no face, the nearest crop is repeated */
+    int held;         /**< 1: the frame at this time has no face: the nearest crop is repeated, or,
+                           of kinds other than LipNet's and behind the first face, the crop is
+                           taken where the face was or must have been */
     viseme_face face; /**< where it came from; of the repeated crop when held */
     const viseme_face *faces; /**< every face followed in the frame at this time, by id; lives as
                                    long as bgr. Not known before the first chosen face */
@@ -322,9 +335,10 @@ typedef struct viseme_crop_options {
     const viseme_model *face_landmarks; /**< a FaceMesh ("facemesh"), or a YuNet ("yunet") or an
                                              S3FD ("s3fd"), which go without; NULL and NULL: the
                                              cascade. Used instead of it; must outlive the task */
-    int landmarks_every; /**< with FaceMesh: crops from one look at the landmarks to the next,
-                              1 to 25; between, they are interpolated, and crops come that much
-                              later. 0: 4; 1: every frame, as LipNet was trained */
+    int landmarks_every;   /**< with FaceMesh: crops from one look at the landmarks to the next,
+                                1 to 25; between, they are interpolated, and crops come that much
+                                later. 0: 4; 1: every frame, as LipNet was trained */
+    viseme_crop_kind kind; /**< a reader takes what its model wants */
     double rate; /**< crops a second, up to 1000; 0: 25, as every network here was trained */
     viseme_face_choice face;
     int face_number;       /**< VISEME_FACE_NUMBER: 1, 2 ... */
@@ -333,9 +347,9 @@ typedef struct viseme_crop_options {
     viseme_no_face on_no_face;
 } viseme_crop_options;
 
-/** Opens the task that turns frames of a video into mouth crops of the LipNet geometry
- *  (64 x 128): faces are detected now and then and tracked between; boxes of a cascade are
- *  smoothed over time, landmarks are laid over LipNet's template. Time never shifts: there is a
+/** Opens the task that turns frames of a video into mouth crops: faces are detected now and then
+ *  and tracked between; boxes of a cascade are smoothed over time, landmarks are laid over a
+ *  template. Time never shifts: there is a
  * crop for every 1/rate of a second of video from the first frame to the last, and where a frame
  * has no face the last crop is held (before the first face, the first one); see
  * viseme_cropper_gap(). Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (a damaged

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "signal/warp.h"
-#include "tasks/mouth_crop.h"
-
 /* Frames may come this part of a tick late, so that rounded times do not skip or double a frame.
  * Not a half: frames at twice the rate would then lie on the edge. */
 #define TOLERANCE 0.25
@@ -16,11 +13,12 @@
 /* The last look at the chosen face. */
 struct look {
     double seconds;
-    viseme_face face;
-    struct vis_affine back;
+    struct vis_place place;
+    int number; /* looks at this face so far */
 };
 
 struct vis_views {
+    viseme_crop_kind kind;
     double rate, seconds; /* seconds: of the frame added last */
     int64_t next;         /* crop */
     int room, count;
@@ -28,17 +26,45 @@ struct vis_views {
     struct look look;
 };
 
-viseme_status vis_views_create(struct vis_views **out, double rate, int longest, viseme_error *err)
+static void free_view(struct vis_view *view)
+{
+    if (!view)
+        return;
+    free(view->picture);
+    free(view->kept.gray);
+    free(view->part.bytes);
+    free(view);
+}
+
+static struct vis_view *new_view(viseme_crop_kind kind)
+{
+    const struct vis_crop_size size = vis_crop_size(kind);
+    struct vis_view *view = calloc(1, sizeof *view);
+    if (!view)
+        return NULL;
+    if (kind == VISEME_CROP_AUTOAVSR)
+        view->kept.gray = malloc((size_t)VIS_ALIGNED_PART * VIS_ALIGNED_PART);
+    else
+        view->picture = malloc((size_t)size.width * (size_t)size.height * 3);
+    if (view->picture || view->kept.gray)
+        return view;
+    free_view(view);
+    return NULL;
+}
+
+viseme_status vis_views_create(struct vis_views **out, viseme_crop_kind kind, double rate,
+                               int longest, viseme_error *err)
 {
     const int room = longest + 4; /* the pending ones, the last one, the next one */
     struct vis_views *v = calloc(1, sizeof *v);
     *out = NULL;
     if (!v)
         return vis_fail_nomem(err, sizeof *v);
+    v->kind = kind;
     v->rate = rate;
     v->view = calloc((size_t)room, sizeof *v->view);
     for (; v->view && v->room < room; v->room++) {
-        v->view[v->room] = calloc(1, sizeof(struct vis_view));
+        v->view[v->room] = new_view(kind);
         if (!v->view[v->room])
             break;
     }
@@ -54,10 +80,8 @@ void vis_views_free(struct vis_views *v)
 {
     if (!v)
         return;
-    for (int i = 0; i < v->room; i++) {
-        free(v->view[i]->part.bytes);
-        free(v->view[i]);
-    }
+    for (int i = 0; i < v->room; i++)
+        free_view(v->view[i]);
     free(v->view);
     free(v);
 }
@@ -80,44 +104,13 @@ static int64_t crops_before(const struct vis_views *v, double seconds)
 /* ---- Pictures ----------------------------------------------------------------------------------
  */
 
-static viseme_face face_of(const struct vis_face_tracked *t)
-{
-    const struct vis_face_pose *p = &t->seen.pose;
-    return (viseme_face){.x = p->x - p->width / 2,
-                         .y = p->y - p->height / 2,
-                         .width = p->width,
-                         .height = p->height,
-                         .mouth_x = t->seen.mouth_x,
-                         .mouth_y = t->seen.mouth_y,
-                         .confidence = t->seen.confidence,
-                         .id = t->id};
-}
-
-static void draw(const viseme_image *frame, const struct vis_face_seen *seen, uint8_t *picture)
-{
-    enum { WIDTH = VIS_CROP_WIDTH, HEIGHT = VIS_CROP_HEIGHT };
-    if (seen->aligned) {
-        vis_mouth_crop(frame, &seen->back, picture);
-        return;
-    }
-    const struct vis_similarity s =
-        vis_similarity_box(seen->mouth_x, seen->mouth_y, seen->crop_width, WIDTH, HEIGHT);
-    vis_warp_bgr(frame, &s, VIS_BORDER_NEAREST, picture, WIDTH, HEIGHT);
-}
-
 /* Keeps the part of the frame that the crop will come from, give or take. */
-static viseme_status keep_part(struct vis_part *part, const viseme_image *frame,
-                               const struct vis_affine *back, viseme_error *err)
+static viseme_status keep_part(struct vis_part *part, viseme_crop_kind kind,
+                               const viseme_image *frame, const struct vis_place *place,
+                               viseme_error *err)
 {
-    double low[2] = {HUGE_VAL, HUGE_VAL}, high[2] = {-HUGE_VAL, -HUGE_VAL}, p[2];
-    for (int i = 0; i < 4; i++) {
-        vis_affine_apply(back, VIS_TEMPLATE_LEFT + i % 2 * VIS_TEMPLATE_WIDTH,
-                         VIS_TEMPLATE_TOP + i / 2 * VIS_TEMPLATE_HEIGHT, p);
-        for (int k = 0; k < 2; k++) {
-            low[k] = fmin(low[k], p[k]);
-            high[k] = fmax(high[k], p[k]);
-        }
-    }
+    double low[2], high[2];
+    vis_place_bounds(place, kind, frame->width, frame->height, low, high);
     const double margin = MARGIN * (high[0] - low[0]);
     const int left = (int)fmax(0, fmin(floor(low[0] - margin), frame->width - 1));
     const int top = (int)fmax(0, fmin(floor(low[1] - margin), frame->height - 1));
@@ -135,16 +128,13 @@ static viseme_status keep_part(struct vis_part *part, const viseme_image *frame,
     for (int y = top; y < bottom; y++)
         memcpy(part->bytes + (size_t)(y - top) * row,
                frame->data + y * frame->stride + (ptrdiff_t)left * 3, row);
-    part->image =
-        (viseme_image){part->bytes, right - left, bottom - top, (ptrdiff_t)row, frame->format};
-    part->left = left;
-    part->top = top;
+    part->cut = (struct vis_cutting){
+        {part->bytes, right - left, bottom - top, (ptrdiff_t)row, frame->format},
+        left,
+        top,
+        frame->width,
+        frame->height};
     return VISEME_OK;
-}
-
-static double mix(double a, double b, double part)
-{
-    return a + part * (b - a);
 }
 
 /* Draws what is pending, between the last look and `to`; NULL: as at the last look. */
@@ -152,26 +142,26 @@ static void settle(struct vis_views *v, const struct look *to)
 {
     for (int i = 0; i < v->count; i++) {
         struct vis_view *w = v->view[i];
-        struct vis_affine back = v->look.back;
         if (!w->pending)
             continue;
-        if (to && to->seconds > v->look.seconds) {
-            const double part = (w->seconds - v->look.seconds) / (to->seconds - v->look.seconds);
-            for (int k = 0; k < 6; k++)
-                back.m[k / 3][k % 3] = mix(back.m[k / 3][k % 3], to->back.m[k / 3][k % 3], part);
-            const viseme_face a = v->look.face, b = to->face;
-            w->face.x = mix(a.x, b.x, part);
-            w->face.y = mix(a.y, b.y, part);
-            w->face.width = mix(a.width, b.width, part);
-            w->face.height = mix(a.height, b.height, part);
-            w->face.mouth_x = mix(a.mouth_x, b.mouth_x, part);
-            w->face.mouth_y = mix(a.mouth_y, b.mouth_y, part);
-        }
-        back.m[0][2] -= w->part.left;
-        back.m[1][2] -= w->part.top;
-        vis_mouth_crop(&w->part.image, &back, w->picture);
+        w->place = v->look.place;
+        if (to && to->seconds > v->look.seconds)
+            vis_place_mix(&w->place, &to->place,
+                          (w->seconds - v->look.seconds) / (to->seconds - v->look.seconds));
+        if (v->kind != VISEME_CROP_AUTOAVSR)
+            vis_place_cut(&w->place, v->kind, &w->part.cut, w->picture);
         w->pending = 0;
     }
+}
+
+/* Cuts the crop out of a frame whose place is known, or keeps what it will be cut out of. */
+static void cut(struct vis_view *now, viseme_crop_kind kind, const viseme_image *frame)
+{
+    const struct vis_cutting all = {*frame, 0, 0, frame->width, frame->height};
+    if (kind == VISEME_CROP_AUTOAVSR)
+        vis_aligned_keep(&now->kept, frame, (const double(*)[2])now->place.points);
+    else
+        vis_place_cut(&now->place, kind, &all, now->picture);
 }
 
 /* ---- Frames ------------------------------------------------------------------------------------
@@ -179,20 +169,40 @@ static void settle(struct vis_views *v, const struct look *to)
 
 /* The picture, and where it comes from, of a frame that shows the chosen face. */
 static viseme_status take(struct vis_views *v, struct vis_view *now, const viseme_image *frame,
-                          const struct vis_face_tracked *chosen, viseme_error *err)
+                          const struct vis_face_tracked *chosen,
+                          const struct vis_face_method *method, viseme_error *err)
 {
-    const struct vis_face_seen *seen = &chosen->seen;
-    const int same = v->count > 0 && v->look.face.id == chosen->id;
-    now->face = face_of(chosen);
-    if (!seen->fresh && same) {
+    const int same = v->count > 0 && v->look.place.face.id == chosen->id;
+    struct look look = {.seconds = now->seconds, .number = same ? v->look.number + 1 : 1};
+    if (!chosen->seen.fresh && same) {
         now->pending = 1;
-        return keep_part(&now->part, frame, &seen->back, err);
+        now->place = v->look.place;
+        if (v->kind == VISEME_CROP_AUTOAVSR) {
+            cut(now, v->kind, frame);
+            return VISEME_OK;
+        }
+        return keep_part(&now->part, v->kind, frame, &now->place, err);
     }
-    const struct look look = {now->seconds, now->face, seen->back};
+    vis_place_of(&look.place, v->kind, chosen, method, same ? &v->look.place : NULL,
+                 look.number - 1);
     settle(v, same ? &look : NULL);
     v->look = look;
-    draw(frame, seen, now->picture);
+    now->place = look.place;
+    cut(now, v->kind, frame);
     return VISEME_OK;
+}
+
+/* Of a frame without it: LipNet's crop is repeated, others are cut where the last one was. */
+static void take_without(struct vis_views *v, struct vis_view *now, const struct vis_view *before,
+                         const viseme_image *frame)
+{
+    const struct vis_crop_size size = vis_crop_size(v->kind);
+    settle(v, NULL);
+    now->place = before->place;
+    if (v->kind == VISEME_CROP_LIPNET)
+        memcpy(now->picture, before->picture, (size_t)size.width * (size_t)size.height * 3);
+    else
+        cut(now, v->kind, frame);
 }
 
 viseme_status vis_views_add(struct vis_views *v, const viseme_image *frame, double seconds,
@@ -216,15 +226,13 @@ viseme_status vis_views_add(struct vis_views *v, const viseme_image *frame, doub
     now->own = now->end = begin;
     now->face_count = (size_t)count;
     for (int i = 0; i < count; i++)
-        now->faces[i] = face_of(&faces[i]);
+        now->faces[i] = vis_place_face(&faces[i]);
     if (chosen) {
-        viseme_status status = take(v, now, frame, chosen, err);
+        viseme_status status = take(v, now, frame, chosen, vis_face_tracks_method(tracks), err);
         if (status != VISEME_OK)
             return status;
     } else {
-        settle(v, NULL);
-        now->face = before->face;
-        memcpy(now->picture, before->picture, sizeof now->picture);
+        take_without(v, now, before, frame);
     }
     v->count++;
     if (before) {

@@ -6,21 +6,21 @@
 #ifndef VIS_TASKS_CROP_VIEWS_H
 #define VIS_TASKS_CROP_VIEWS_H
 
-#include "tasks/face_tracks.h"
+#include "tasks/crop_place.h"
 
 /* A frame as crops see it. */
 struct vis_view {
-    double seconds;   /* from the first frame */
-    int found;        /* it had the chosen face */
-    int pending;      /* the picture waits for the next look at the face */
-    int64_t own, end; /* crops before `own` are held; `end` is behind its last one so far */
-    viseme_face face; /* where the picture came from */
+    double seconds;         /* from the first frame */
+    int found;              /* it had the chosen face */
+    int pending;            /* the picture waits for the next look at the face */
+    int64_t own, end;       /* crops before `own` are held; `end` is behind its last one so far */
+    struct vis_place place; /* where the picture came from */
     viseme_face faces[VIS_FACES];
     size_t face_count;
-    uint8_t picture[VIS_CROP_HEIGHT * VIS_CROP_WIDTH * 3];
+    uint8_t *picture; /* [height width 3] of the kind; not of aligned crops, which are */
+    struct vis_aligned_part kept; /* cut from this when their points are smoothed */
     struct vis_part {
-        viseme_image image; /* of the frame, while pending */
-        int left, top;
+        struct vis_cutting cut; /* of the frame, while pending */
         uint8_t *bytes;
         size_t room;
     } part;
@@ -30,7 +30,8 @@ struct vis_views;
 
 /* rate: crops a second. longest: crops at most from one look at a face to the next.
  * Returns VISEME_OK or VISEME_ERR_NOMEM. */
-viseme_status vis_views_create(struct vis_views **out, double rate, int longest, viseme_error *err);
+viseme_status vis_views_create(struct vis_views **out, viseme_crop_kind kind, double rate,
+                               int longest, viseme_error *err);
 void vis_views_free(struct vis_views *views);
 
 /* Adds a frame; `seconds` must not go back, and every crop that is ready must have been taken.

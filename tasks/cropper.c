@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "tasks/crop_views.h"
+#include "signal/smooth_points.h"
 #include "tasks/face_methods.h"
+#include "tasks/smooth_crops.h"
 
 enum {
     EVERY = 4 /* crops from one look at the landmarks to the next. On 10 clips of speakers that
@@ -25,6 +26,8 @@ struct gap {
 struct viseme_cropper {
     struct vis_face_tracks *tracks;
     struct vis_views *views;
+    struct vis_smooth_crops *smooth; /* of Auto-AVSR's crops, else NULL */
+    struct vis_crop_size size;
     double rate;
     viseme_no_face on_no_face;
     int started, finished;
@@ -40,6 +43,10 @@ static viseme_status check_options(const viseme_crop_options *opts, viseme_error
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "cropper: the rate must be above 0 and at most %g crops a second",
                         MAX_RATE);
+    if (status == VISEME_OK &&
+        (opts->kind < VISEME_CROP_LIPNET || opts->kind > VISEME_CROP_AUTOAVSR))
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: crops of an unknown kind, %d",
+                        (int)opts->kind);
     return status;
 }
 
@@ -48,11 +55,15 @@ static viseme_status fill(viseme_cropper *c, const viseme_crop_options *opts, vi
     const int every = opts->landmarks_every ? opts->landmarks_every : EVERY;
     c->rate = opts->rate > 0 ? opts->rate : DEFAULT_RATE;
     c->on_no_face = opts->on_no_face;
+    c->size = vis_crop_size(opts->kind);
     /* a little early, so that rounded times do not make it a crop late */
     viseme_status status =
         vis_face_methods_track(&c->tracks, opts, every > 1 ? (every - 0.5) / c->rate : 0, err);
     if (status == VISEME_OK)
-        status = vis_views_create(&c->views, c->rate, opts->face_detector ? every : 0, err);
+        status =
+            vis_views_create(&c->views, opts->kind, c->rate, opts->face_detector ? every : 0, err);
+    if (status == VISEME_OK && opts->kind == VISEME_CROP_AUTOAVSR)
+        status = vis_smooth_crops_create(&c->smooth, err);
     return status;
 }
 
@@ -82,6 +93,7 @@ void viseme_cropper_close(viseme_cropper *c)
     if (!c)
         return;
     vis_face_tracks_free(c->tracks);
+    vis_smooth_crops_free(c->smooth);
     vis_views_free(c->views);
     free(c->gaps);
     free(c);
@@ -122,12 +134,13 @@ static viseme_status check_no_face(const viseme_cropper *c, viseme_error *err)
     return VISEME_OK;
 }
 
-/* Room for the gap that a frame may begin, so that viseme_cropper_next() cannot fail. */
+/* Room for the gaps of all crops that may be taken before the next frame, so that
+ * viseme_cropper_next() cannot fail. */
 static viseme_status reserve_gap(viseme_cropper *c, viseme_error *err)
 {
-    if (c->gap_count < c->gap_room)
+    if (c->gap_count + VIS_SMOOTH_HELD <= c->gap_room)
         return VISEME_OK;
-    const size_t room = c->gap_room ? 2 * c->gap_room : 8;
+    const size_t room = 2 * (c->gap_count + VIS_SMOOTH_HELD);
     struct gap *gaps = realloc(c->gaps, room * sizeof *gaps);
     if (!gaps)
         return vis_fail_nomem(err, room * sizeof *gaps);
@@ -180,25 +193,46 @@ static void note_gap(viseme_cropper *c, int64_t index)
         c->gaps[c->gap_count++] = (struct gap){index, 1};
 }
 
-int viseme_cropper_next(viseme_cropper *c, viseme_crop *crop)
+/* The next crop, but for its size and time; 0: there is none yet. */
+static int next_smooth(viseme_cropper *c, viseme_crop *crop)
 {
-    const struct vis_view *v = c && crop ? vis_views_ready(c->views) : NULL;
+    const struct vis_smooth_crop *s = vis_smooth_crops_next(c->smooth, c->views, c->finished);
+    if (!s)
+        return 0;
+    *crop = (viseme_crop){.bgr = s->picture,
+                          .index = s->index,
+                          .held = s->held,
+                          .face = s->face,
+                          .faces = s->faces,
+                          .face_count = s->face_count};
+    return 1;
+}
+
+static int next_view(viseme_cropper *c, viseme_crop *crop)
+{
+    const struct vis_view *v = vis_views_ready(c->views);
+    const int64_t index = vis_views_index(c->views);
     if (!v)
         return 0;
-    const int64_t index = vis_views_index(c->views);
-    const int held = vis_views_held(c->views, v);
-    if (held)
-        note_gap(c, index);
     *crop = (viseme_crop){.bgr = v->picture,
-                          .width = VIS_CROP_WIDTH,
-                          .height = VIS_CROP_HEIGHT,
                           .index = index,
-                          .time_s = c->start_s + (double)index / c->rate,
-                          .held = held,
-                          .face = v->face,
+                          .held = vis_views_held(c->views, v),
+                          .face = v->place.face,
                           .faces = v->faces,
                           .face_count = index < v->own ? 0 : v->face_count};
     vis_views_next(c->views);
+    return 1;
+}
+
+int viseme_cropper_next(viseme_cropper *c, viseme_crop *crop)
+{
+    if (!c || !crop || !(c->smooth ? next_smooth(c, crop) : next_view(c, crop)))
+        return 0;
+    crop->width = c->size.width;
+    crop->height = c->size.height;
+    crop->time_s = c->start_s + (double)crop->index / c->rate;
+    if (crop->held)
+        note_gap(c, crop->index);
     return 1;
 }
 
@@ -207,7 +241,7 @@ int viseme_cropper_face(const viseme_cropper *c, viseme_face *face)
     const struct vis_view *v = c ? vis_views_last(c->views) : NULL;
     if (!v || !face || !v->found)
         return 0;
-    *face = v->face;
+    *face = v->place.face;
     return 1;
 }
 

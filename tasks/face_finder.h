@@ -4,6 +4,7 @@
 #define VIS_TASKS_FACE_FINDER_H
 
 #include "base/error.h"
+#include "nets/face_points.h"
 #include "signal/affine.h"
 
 /* LipNet's crop: 64 x 128 pixels cut from 160 x 80 of a template of 256 x 256, upper left corner
@@ -32,6 +33,8 @@ struct vis_face_seen {
     int aligned;            /* 1: `back` says where the crop lies; 0: upright around the mouth */
     int fresh;              /* 1: of this very frame; 0: of an earlier one, to be interpolated */
     struct vis_affine back; /* from the template's pixels to the frame's */
+    int marked;             /* the method knows all 68 points of iBUG 300-W: */
+    float marks[VIS_FACE_68][2];
 };
 
 /* A face that a search found. */

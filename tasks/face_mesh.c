@@ -168,7 +168,9 @@ static void describe(struct vis_face_seen *seen, const float (*points)[3], doubl
                                    .confidence = confidence,
                                    .aligned = 1,
                                    .fresh = 1,
-                                   .back = back};
+                                   .back = back,
+                                   .marked = 1};
+    memcpy(seen->marks, marks, sizeof seen->marks);
 }
 
 static int plausible(const struct vis_face_region *r, const viseme_image *frame)

@@ -13,6 +13,9 @@ import sys
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
+from reference import seeded  # noqa: E402
+
 SHARED = os.path.join(ROOT, os.pardir, "shared")
 NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
             "syncnet_color", "yunet", "s3fd", "syncnet", "synce2e", "synce2e_fbank",
@@ -42,6 +45,28 @@ def make(network, folder):
     write_taps(os.path.join(ROOT, "tests", "goldens"), network, start)
 
 
+def make_crops(folder):
+    """Bytes that mouth crops are made of."""
+    with open(os.path.join(ROOT, "tests", "goldens", "syncvsr_preprocess",
+                           "manifest.json")) as file:
+        inputs = json.load(file)["inputs"]
+    for name, of in inputs.items():
+        x = seeded.seeded_input(of["seed"], of["shape"], of["low"], of["high"])
+        np.save(os.path.join(folder, f"crops.{name}.npy"), np.floor(x).astype(np.uint8))
+
+
+def make_real(network, folder):
+    weights = os.path.join(SHARED, "weights", "third_party", REAL[network])
+    if os.path.exists(weights):
+        start = os.path.join(folder, f"real_{network}")
+        tool("convert.py", weights, "-o", f"{start}.safetensors")
+        write_taps(os.path.join(SHARED, "goldens"), network, start)
+        pictures = os.path.join(SHARED, "goldens", network, "input.npz")
+        if os.path.exists(pictures):  # the taps are of the first one
+            x = np.load(pictures)["input"][:1].transpose(0, 3, 1, 2)
+            np.save(f"{start}.x.npy", np.ascontiguousarray(x, np.float32))
+
+
 def make_real(network, folder):
     weights = os.path.join(SHARED, "weights", "third_party", REAL[network])
     if os.path.exists(weights):
@@ -58,6 +83,7 @@ def main(folder):
     os.makedirs(folder, exist_ok=True)
     for network in NETWORKS:
         make(network, folder)
+    make_crops(folder)
     for network in REAL:
         make_real(network, folder)
 

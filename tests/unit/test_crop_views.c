@@ -230,7 +230,8 @@ static int64_t run(struct known *k, int frames, int per_crop,
     struct vis_views *views = NULL;
     const struct vis_view *view;
     assert_int_equal(vis_face_tracks_create(&tracks, finder, &options, NULL), VISEME_OK);
-    assert_int_equal(vis_views_create(&views, 25, k->every / per_crop + 1, NULL), VISEME_OK);
+    assert_int_equal(
+        vis_views_create(&views, VISEME_CROP_LIPNET, 25, k->every / per_crop + 1, NULL), VISEME_OK);
     for (int i = 0; i <= frames; i++) {
         const double seconds = i * 0.04 / per_crop;
         k->frame = i;
@@ -263,7 +264,8 @@ static void expect_crop_of(const struct vis_view *view, int frame)
     for (int i = 0; i < CROP_BYTES; i++)
         worst = abs(view->picture[i] - want[i]) > worst ? abs(view->picture[i] - want[i]) : worst;
     vis_mouth_centre(&back, mouth);
-    if (worst > 1 || hypot(view->face.mouth_x - mouth[0], view->face.mouth_y - mouth[1]) > 1e-6)
+    if (worst > 1 ||
+        hypot(view->place.face.mouth_x - mouth[0], view->place.face.mouth_y - mouth[1]) > 1e-6)
         fail_msg("frame %d: off by %d", frame, worst);
 }
 

@@ -1,0 +1,169 @@
+#include "tasks/crop_place.h"
+
+#include <math.h>
+
+#include "signal/gray.h"
+#include "signal/lrs_window.h"
+#include "signal/warp.h"
+#include "tasks/mouth_crop.h"
+
+enum {
+    LRS2_FRAME = 160, /* pixels of a side of the data set's frames */
+    LRS3_FRAME = 224,
+    MEMORY = 25 /* looks that the height of a face is averaged over */
+};
+
+/* Faces in LRS's frames are about so high, in parts of the frame. Frames of other sizes are read
+ * as if they had been made larger or smaller until faces are. */
+#define LRS_FACE 0.6
+
+struct vis_crop_size vis_crop_size(viseme_crop_kind kind)
+{
+    switch (kind) {
+    case VISEME_CROP_SYNCVSR_LRS2:
+    case VISEME_CROP_SYNCVSR_LRS3:
+        return (struct vis_crop_size){VIS_LRS_SIDE, VIS_LRS_SIDE};
+    case VISEME_CROP_AUTOAVSR:
+        return (struct vis_crop_size){VIS_ALIGNED_SIDE, VIS_ALIGNED_SIDE};
+    case VISEME_CROP_LIPNET:
+        break;
+    }
+    return (struct vis_crop_size){VIS_CROP_WIDTH, VIS_CROP_HEIGHT};
+}
+
+viseme_face vis_place_face(const struct vis_face_tracked *t)
+{
+    const struct vis_face_pose *p = &t->seen.pose;
+    return (viseme_face){.x = p->x - p->width / 2,
+                         .y = p->y - p->height / 2,
+                         .width = p->width,
+                         .height = p->height,
+                         .mouth_x = t->seen.mouth_x,
+                         .mouth_y = t->seen.mouth_y,
+                         .confidence = t->seen.confidence,
+                         .id = t->id};
+}
+
+static double mix(double a, double b, double part)
+{
+    return a + part * (b - a);
+}
+
+void vis_place_of(struct vis_place *out, viseme_crop_kind kind,
+                  const struct vis_face_tracked *tracked, const struct vis_face_method *method,
+                  const struct vis_place *before, int looks)
+{
+    const struct vis_face_pose *p = &tracked->seen.pose;
+    const double *o = method->outline; /* left, top, right, bottom */
+    const struct vis_face_pose box = {p->x + (o[0] + o[2]) / 2 * p->width,
+                                      p->y + (o[1] + o[3]) / 2 * p->height,
+                                      (o[2] - o[0]) * p->width, (o[3] - o[1]) * p->height};
+    const double part = 1.0 / (looks < MEMORY ? looks + 1 : MEMORY);
+    const double size = before ? mix(before->size, box.height, part) : box.height;
+    out->face = vis_place_face(tracked);
+    out->seen = tracked->seen;
+    out->box = box;
+    out->size = size;
+    if (kind == VISEME_CROP_AUTOAVSR)
+        vis_aligned_points(&tracked->seen, out->points);
+}
+
+static void mix_pose(struct vis_face_pose *a, const struct vis_face_pose *b, double part)
+{
+    a->x = mix(a->x, b->x, part);
+    a->y = mix(a->y, b->y, part);
+    a->width = mix(a->width, b->width, part);
+    a->height = mix(a->height, b->height, part);
+}
+
+void vis_place_mix(struct vis_place *a, const struct vis_place *b, double part)
+{
+    for (int k = 0; k < 6; k++)
+        a->seen.back.m[k / 3][k % 3] =
+            mix(a->seen.back.m[k / 3][k % 3], b->seen.back.m[k / 3][k % 3], part);
+    for (int k = 0; k < 2 * VIS_FACE_68; k++)
+        a->points[k / 2][k % 2] = mix(a->points[k / 2][k % 2], b->points[k / 2][k % 2], part);
+    a->face.x = mix(a->face.x, b->face.x, part);
+    a->face.y = mix(a->face.y, b->face.y, part);
+    a->face.width = mix(a->face.width, b->face.width, part);
+    a->face.height = mix(a->face.height, b->face.height, part);
+    a->face.mouth_x = mix(a->face.mouth_x, b->face.mouth_x, part);
+    a->face.mouth_y = mix(a->face.mouth_y, b->face.mouth_y, part);
+    mix_pose(&a->box, &b->box, part);
+    a->size = mix(a->size, b->size, part);
+}
+
+/* A window of LRS in a frame of any size: from its pixels to the frame's. */
+static struct vis_similarity window_of(const struct vis_place *p, viseme_crop_kind kind, int width,
+                                       int height)
+{
+    const int side = kind == VISEME_CROP_SYNCVSR_LRS2 ? LRS2_FRAME : LRS3_FRAME;
+    const int as_it_is = (width == side && height == side) || !(p->size >= 1);
+    const double k = as_it_is ? 1 : LRS_FACE * side / p->size;
+    int left, top;
+    vis_lrs_window(k * p->box.x, k * p->box.y, k * p->box.height, k * width, k * height, &left,
+                   &top);
+    return (struct vis_similarity){1 / k, 0, left / k, top / k};
+}
+
+void vis_place_bounds(const struct vis_place *place, viseme_crop_kind kind, int width, int height,
+                      double low[2], double high[2])
+{
+    if (kind != VISEME_CROP_LIPNET) {
+        const struct vis_similarity w = window_of(place, kind, width, height);
+        low[0] = w.tx;
+        low[1] = w.ty;
+        high[0] = w.tx + VIS_LRS_SIDE * w.a;
+        high[1] = w.ty + VIS_LRS_SIDE * w.a;
+        return;
+    }
+    for (int k = 0; k < 2; k++) {
+        low[k] = HUGE_VAL;
+        high[k] = -HUGE_VAL;
+    }
+    for (int i = 0; i < 4; i++) {
+        double p[2];
+        vis_affine_apply(&place->seen.back, VIS_TEMPLATE_LEFT + i % 2 * VIS_TEMPLATE_WIDTH,
+                         VIS_TEMPLATE_TOP + i / 2 * VIS_TEMPLATE_HEIGHT, p);
+        for (int k = 0; k < 2; k++) {
+            low[k] = fmin(low[k], p[k]);
+            high[k] = fmax(high[k], p[k]);
+        }
+    }
+}
+
+static void cut_lipnet(const struct vis_face_seen *seen, const struct vis_cutting *from,
+                       uint8_t *crop)
+{
+    enum { WIDTH = VIS_CROP_WIDTH, HEIGHT = VIS_CROP_HEIGHT };
+    if (seen->aligned) {
+        struct vis_affine back = seen->back;
+        back.m[0][2] -= from->left;
+        back.m[1][2] -= from->top;
+        vis_mouth_crop(&from->image, &back, crop);
+        return;
+    }
+    const struct vis_similarity s = vis_similarity_box(
+        seen->mouth_x - from->left, seen->mouth_y - from->top, seen->crop_width, WIDTH, HEIGHT);
+    vis_warp_bgr(&from->image, &s, VIS_BORDER_NEAREST, crop, WIDTH, HEIGHT);
+}
+
+void vis_place_cut(const struct vis_place *place, viseme_crop_kind kind,
+                   const struct vis_cutting *from, uint8_t *crop)
+{
+    enum { SIDE = VIS_LRS_SIDE };
+    if (kind == VISEME_CROP_LIPNET) {
+        cut_lipnet(&place->seen, from, crop);
+        return;
+    }
+    const struct vis_rect all = {0, 0, SIDE, SIDE};
+    const viseme_image colour = {crop, SIDE, SIDE, 3 * (ptrdiff_t)SIDE, VISEME_BGR24};
+    uint8_t gray[SIDE * SIDE];
+    struct vis_similarity s = window_of(place, kind, from->frame_width, from->frame_height);
+    s.tx -= from->left;
+    s.ty -= from->top;
+    vis_warp_bgr(&from->image, &s, VIS_BORDER_ZERO, crop, SIDE, SIDE);
+    vis_gray_reduce(&colour, &all, 1, gray);
+    for (int i = 0; i < SIDE * SIDE * 3; i++)
+        crop[i] = gray[i / 3];
+}
