@@ -67,18 +67,6 @@ def make_real(network, folder):
             np.save(f"{start}.x.npy", np.ascontiguousarray(x, np.float32))
 
 
-def make_real(network, folder):
-    weights = os.path.join(SHARED, "weights", "third_party", REAL[network])
-    if os.path.exists(weights):
-        start = os.path.join(folder, f"real_{network}")
-        tool("convert.py", weights, "-o", f"{start}.safetensors")
-        write_taps(os.path.join(SHARED, "goldens"), network, start)
-        pictures = os.path.join(SHARED, "goldens", network, "input.npz")
-        if os.path.exists(pictures):  # the taps are of the first one
-            x = np.load(pictures)["input"][:1].transpose(0, 3, 1, 2)
-            np.save(f"{start}.x.npy", np.ascontiguousarray(x, np.float32))
-
-
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     for network in NETWORKS:
