@@ -196,7 +196,7 @@ static void read_tensor(struct packer *p, float *to, const char *module, const c
                         size_t count)
 {
     char name[NAME];
-    snprintf(name, sizeof name, "%s%s", module, part);
+    snprintf(name, sizeof name, "%.*s%s", NAME - 16, module, part);
     const struct vis_weights_tensor *t = tensor(p, name, count);
     if (t)
         vis_weights_to_f32(to, t);

@@ -14,7 +14,9 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
+import safetensors_io  # noqa: E402
 from reference import seeded  # noqa: E402
+from tensors import StoredTensor  # noqa: E402
 
 SHARED = os.path.join(ROOT, os.pardir, "shared")
 NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
@@ -67,6 +69,37 @@ def make_real(network, folder):
             np.save(f"{start}.x.npy", np.ascontiguousarray(x, np.float32))
 
 
+def write_tensors(path, arch, config, state, **metadata):
+    tensors = {name: StoredTensor(value.tobytes, value.size, "F32", value.shape)
+               for name, value in state.items()}
+    safetensors_io.write(path, tensors, "F32", {
+        "viseme.format": "1", "viseme.arch": arch, "viseme.config": json.dumps(config),
+        **metadata})
+
+
+def make_search(folder):
+    """The decoder of syncvsr_small alone and its language model, with positions and without."""
+    golden = os.path.join(ROOT, "tests", "goldens", "syncvsr_small")
+    with open(os.path.join(golden, "manifest.json")) as file:
+        manifest = json.load(file)
+    shapes = {name: shape for name, shape in manifest["parameters"].items()
+              if name.startswith("decoder.")}
+    overrides = np.load(os.path.join(golden, "overrides.npz"))
+    vocab = ["<blank>", "<unk>", *(f"\u2581W{i}" if i % 3 else f"P{i}" for i in range(2, 40)),
+             "<eos>"]
+    write_tensors(os.path.join(folder, "token_decoder.safetensors"), "token_decoder",
+                  {"dheads": manifest["config"]["dheads"]},
+                  seeded.seeded_state(shapes, {name: overrides[name] for name in overrides.files
+                                               if name in shapes}),
+                  **{"viseme.vocab": json.dumps(vocab)})
+    with open(os.path.join(golden, "manifest_lm.json")) as file:
+        manifest = json.load(file)
+    for kind in ("none", "sinusoidal"):
+        write_tensors(os.path.join(folder, f"token_lm_{kind}.safetensors"), "token_lm",
+                      {"head": manifest["config"]["head"], "pos_enc": kind},
+                      seeded.seeded_state(manifest["parameters"]))
+
+
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     for network in NETWORKS:
@@ -74,6 +107,7 @@ def main(folder):
     make_crops(folder)
     for network in REAL:
         make_real(network, folder)
+    make_search(folder)
 
 
 if __name__ == "__main__":
