@@ -120,7 +120,9 @@ def given_vocab(path):
     try:
         if len(raw) > MAX_VOCAB_BYTES:
             raise ValueError("it is too long")
-        return safetensors_io.parse_json(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        return safetensors_io.parse_json(text) if text.lstrip()[:1] in ("", "[", "{", '"') \
+            else sentence_networks.units_vocab(text)
     except ValueError as e:
         raise Refusal(f"--vocab {shown(path)} is neither JSON nor a units.txt: {shown(str(e))}",
                       EXIT_USAGE) from None
