@@ -6,14 +6,15 @@
 
 enum { BLANK = 0 };
 
-static const char blank[] = "<blank>", eos[] = "<eos>", space[] = "<space>", mark[] = "\u2581";
+static const char blank[] = "<blank>", eos[] = "<eos>", space[] = "<space>";
 
 viseme_status vis_tokens_open(struct vis_tokens *out, const viseme_model *model, int count,
                               viseme_error *err)
 {
     const char *file = vis_weights_name(vis_model_weights(model));
-    struct vis_tokens tokens = {NULL, 0};
-    *out = tokens;
+    const json_t *mark = json_object_get(vis_model_config(model), "space");
+    struct vis_tokens tokens = {.mark = mark ? json_string_value(mark) : "\u2581"};
+    *out = (struct vis_tokens){0};
     tokens.text = vis_model_vocab(model, &tokens.count);
     if (tokens.count == 0)
         return vis_fail(err, VISEME_ERR_MODEL,
@@ -32,6 +33,11 @@ viseme_status vis_tokens_open(struct vis_tokens *out, const viseme_model *model,
         if (tokens.text[i][0] == '\0')
             return vis_fail(err, VISEME_ERR_MODEL, "%s: token %d of the vocabulary is empty", file,
                             i);
+    if (!tokens.mark || !tokens.mark[0])
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: viseme.config \"space\" is not the text that stands for a space in "
+                        "tokens",
+                        file);
     *out = tokens;
     return VISEME_OK;
 }
@@ -82,7 +88,7 @@ viseme_status vis_tokens_text(char **text, const struct vis_tokens *tokens, cons
         to = stpcpy(to, tokens->text[ids[i]]);
     *to = '\0';
     replace(*text, space, " ");
-    replace(*text, mark, " ");
+    replace(*text, tokens->mark, " ");
     strip(*text);
     replace(*text, eos, "");
     return VISEME_OK;
@@ -90,9 +96,10 @@ viseme_status vis_tokens_text(char **text, const struct vis_tokens *tokens, cons
 
 /* ---- Words --------------------------------------------------------------------------------- */
 
-static int begins_word(const char *token)
+static int begins_word(const struct vis_tokens *tokens, int id)
 {
-    return strncmp(token, mark, sizeof mark - 1) == 0 || strcmp(token, space) == 0;
+    const char *token = tokens->text[id];
+    return strncmp(token, tokens->mark, strlen(tokens->mark)) == 0 || strcmp(token, space) == 0;
 }
 
 /* Whether CTC has any path through `frames` frames: a label after the same one needs a blank. */
@@ -121,7 +128,7 @@ static viseme_status cut(struct vis_ctc_words *out, const struct vis_tokens *tok
     viseme_status status = VISEME_OK;
     for (int end, i = 0; i < length && status == VISEME_OK; i = end) {
         struct vis_ctc_word *word = &out->items[out->count];
-        for (end = i + 1; end < length && !begins_word(tokens->text[labels[end]]);)
+        for (end = i + 1; end < length && !begins_word(tokens, labels[end]);)
             end++;
         status = vis_tokens_text(&word->text, tokens, labels + i, end - i, err);
         if (status != VISEME_OK || word->text[0] == '\0') {

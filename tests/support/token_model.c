@@ -21,11 +21,19 @@ static void build_lm(struct vis_graph *g)
     vis_token_net_check(g, VIS_TOKEN_LM);
 }
 
+static void build_list(struct vis_graph *g)
+{
+    vis_graph_weight(g, "w", (const int[1]){1}, 1);
+}
+
 const struct vis_net *token_model_find(const char *name)
 {
-    static const struct vis_net decoder = {"token_decoder", build_decoder};
-    static const struct vis_net lm = {"token_lm", build_lm};
-    return strcmp(name, decoder.name) == 0 ? &decoder : strcmp(name, lm.name) == 0 ? &lm : NULL;
+    static const struct vis_net nets[] = {
+        {"token_decoder", build_decoder}, {"token_lm", build_lm}, {"token_list", build_list}};
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+        if (strcmp(nets[i].name, name) == 0)
+            return &nets[i];
+    return NULL;
 }
 
 viseme_model *token_model_open(const char *name, viseme_cpu cpu)
