@@ -25,6 +25,7 @@ enum {
     MAX_LAYERS = 64,
     MAX_KERNEL = 63,
     MAX_TOKENS = 65536,
+    BLOCK = 48,
     NAME = 96
 };
 #define EPS 1e-12 /* of all layer norms */
@@ -42,25 +43,23 @@ static const char *named(char name[NAME], const char *block, const char *rest)
 
 static vis_val norm(struct vis_graph *g, vis_val x, const char *block, const char *layer)
 {
-    char name[NAME], weight[NAME], bias[NAME];
-    named(name, block, layer);
-    return vis_layer_norm(g, x, named(weight, name, "weight"), named(bias, name, "bias"),
-                          VIS_LAYER_NORM, EPS);
+    char weight[NAME], bias[NAME];
+    snprintf(weight, sizeof weight, "%s.%s.weight", block, layer);
+    snprintf(bias, sizeof bias, "%s.%s.bias", block, layer);
+    return vis_layer_norm(g, x, weight, bias, VIS_LAYER_NORM, EPS);
 }
 
 /* x + feed-forward(norm x) / 2 */
 static vis_val feed_forward(struct vis_graph *g, vis_val x, const char *block, const char *suffix,
                             const struct conformer *c)
 {
-    char layer[32], name[NAME], part[NAME];
+    char layer[32], w_1[NAME], w_2[NAME];
     snprintf(layer, sizeof layer, "norm_ff%s", suffix);
-    vis_val y = norm(g, x, block, layer);
-    snprintf(layer, sizeof layer, "feed_forward%s", suffix);
-    named(name, block, layer);
-    y = vis_conv(g, y, named(part, name, "w_1"),
-                 (struct vis_conv){.out = c->hidden, .act = VIS_ACT_RELU});
-    return vis_conv(g, y, named(part, name, "w_2"),
-                    (struct vis_conv){.out = c->width, .scale = 0.5f, .residual = x});
+    snprintf(w_1, sizeof w_1, "%s.feed_forward%s.w_1", block, suffix);
+    snprintf(w_2, sizeof w_2, "%s.feed_forward%s.w_2", block, suffix);
+    vis_val y = vis_conv(g, norm(g, x, block, layer), w_1,
+                         (struct vis_conv){.out = c->hidden, .act = VIS_ACT_RELU});
+    return vis_conv(g, y, w_2, (struct vis_conv){.out = c->width, .scale = 0.5f, .residual = x});
 }
 
 /* x + attention(norm x) */
@@ -110,7 +109,7 @@ static vis_val convolve(struct vis_graph *g, vis_val x, const char *block,
 
 static vis_val conformer(struct vis_graph *g, vis_val x, const struct conformer *c, int layers)
 {
-    char block[NAME];
+    char block[BLOCK];
     vis_val distances = vis_distances(g, x);
     for (int i = 0; i < layers; i++) {
         snprintf(block, sizeof block, "encoder.encoders.%d", i);
