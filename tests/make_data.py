@@ -95,7 +95,7 @@ def make_search(folder):
     with open(os.path.join(golden, "manifest_lm.json")) as file:
         manifest = json.load(file)
     for kind in ("none", "sinusoidal"):
-        write_tensors(os.path.join(folder, f"token_lm_{kind}.safetensors"), "token_lm",
+        write_tensors(os.path.join(folder, f"token_lm_{kind}.safetensors"), "syncvsr_lm",
                       {"head": manifest["config"]["head"], "pos_enc": kind},
                       seeded.seeded_state(manifest["parameters"]))
 

@@ -15,6 +15,7 @@ An Architecture has
 """
 import face_detectors
 import face_networks
+import language_networks
 import sentence_networks
 import sync_networks
 import wav2lip_networks
@@ -183,6 +184,9 @@ ARCHITECTURES = {
                             sentence_networks.syncvsr_vocab,
                             texts=sentence_networks.syncvsr_texts,
                             unused=sentence_networks.SYNCVSR_UNUSED),
+    "syncvsr_lm": Architecture(language_networks.LM_CONFIG, language_networks.lm_from_shapes,
+                               language_networks.lm_check, language_networks.lm_parameters,
+                               None),
     "yunet": Architecture(face_detectors.YUNET_CONFIG, nothing_more, face_detectors.yunet_check,
                           face_detectors.yunet_parameters, None),
     "s3fd": Architecture(face_detectors.S3FD_CONFIG, nothing_more, face_detectors.s3fd_check,

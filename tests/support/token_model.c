@@ -9,16 +9,12 @@
 #include <cmocka.h>
 
 #include "engine/model.h"
+#include "nets/nets.h"
 #include "tests/support/data.h"
 
 static void build_decoder(struct vis_graph *g)
 {
     vis_token_net_check(g, VIS_TOKEN_DECODER);
-}
-
-static void build_lm(struct vis_graph *g)
-{
-    vis_token_net_check(g, VIS_TOKEN_LM);
 }
 
 static void build_list(struct vis_graph *g)
@@ -28,12 +24,12 @@ static void build_list(struct vis_graph *g)
 
 const struct vis_net *token_model_find(const char *name)
 {
-    static const struct vis_net nets[] = {
-        {"token_decoder", build_decoder}, {"token_lm", build_lm}, {"token_list", build_list}};
+    static const struct vis_net nets[] = {{"token_decoder", build_decoder},
+                                          {"token_list", build_list}};
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         if (strcmp(nets[i].name, name) == 0)
             return &nets[i];
-    return NULL;
+    return vis_net_find(name);
 }
 
 viseme_model *token_model_open(const char *name, viseme_cpu cpu)

@@ -8,7 +8,7 @@
 /* Opens <build>/tests/data/<name> or, when that holds a slash, the file of that name, at a CPU
  * level. The test fails if it cannot. */
 viseme_model *token_model_open(const char *name, viseme_cpu cpu);
-/* Finds the networks "token_decoder", "token_lm", and "token_list" of one tensor "w" [1]. */
+/* Finds viseme's networks, "token_decoder", and "token_list" of one tensor "w" [1]. */
 const struct vis_net *token_model_find(const char *name);
 
 /* An array of tests/goldens/syncvsr_small; the test fails if it cannot be read. */

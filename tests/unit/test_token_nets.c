@@ -234,7 +234,7 @@ static void wrong_sources(void **state)
 /* A language model of one block with one thing wrong. */
 static void expect_refusal(int width, int hidden, int w_2, const char *config, const char *says)
 {
-    struct weights_file *file = weights_file_new("token_lm");
+    struct weights_file *file = weights_file_new("syncvsr_lm");
     static const char *const linear[] = {"q", "k", "v", "out"};
     static const char *const norm[] = {"encoder.embed.1", "encoder.after_norm",
                                        "encoder.encoders.0.norm_mha", "encoder.encoders.0.norm_ff"};
