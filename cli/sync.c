@@ -6,17 +6,18 @@
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/json_line.h"
+#include "cli/sync_fix.h"
 #include "cli/sync_job.h"
 #include "cli/sync_plot.h"
 #include "cli/sync_tell.h"
-#include "io/remux.h"
 
 enum { ALL = VISEME_SYNC_BEST }; /* of the settings, beside the methods; -1: the best one */
 
 struct settings {
     int method, standard;
     double range_ms, window_s, fail_above_ms;
-    const char *fix, *plot;
+    const char *plot;
+    struct vis_sync_repair fix;
     struct vis_sync_settings sync;
 };
 
@@ -45,7 +46,11 @@ static const struct vis_option options[] = {
     {0, "fix", "OUT",
      "write the video with its sound shifted to where it belongs, without\n"
      "encoding anything, and measure that again; one input only",
-     VIS_ARG_TEXT, FIELD(fix), 0, 0, NULL},
+     VIS_ARG_TEXT, FIELD(fix.out), 0, 0, NULL},
+    {0, "fix-drift", NULL,
+     "with --fix: repair a drift, too, by making the sound longer or shorter;\n"
+     "it is encoded again for that, the video is not",
+     VIS_ARG_FLAG, FIELD(fix.drift), 0, 0, NULL},
     {0, "plot", "FILE",
      "draw the cost of every offset, the similarity of lips and sound over\n"
      "time, and the offsets over time as PNG; one input only",
@@ -70,7 +75,8 @@ static const char details[] =
 /* What an offset that is unknown makes of the exit code. */
 static int code_of(const struct settings *set, const viseme_sync_result *r)
 {
-    const int gated = set->fix || set->fail_above_ms >= 0;
+    const int gated =
+        (set->fix.out && !vis_sync_can_repair(&set->fix, r)) || set->fail_above_ms >= 0;
     switch (r->reason) {
     case VISEME_SYNC_NO_FACE:
         return VIS_EXIT_NO_FACE;
@@ -95,38 +101,6 @@ static void note_limits(const struct checking *c, const char *path, const viseme
     else
         vis_complain("%s: so short that offsets of up to %.0f ms only can be told", path,
                      r->range_ms);
-}
-
-/* Writes the repaired file and measures it: *after. */
-static viseme_status fix(struct checking *c, const char *path, const viseme_sync_result *r,
-                         viseme_sync_result *after, viseme_error *err)
-{
-    struct vis_remux_done done;
-    struct vis_sync_seen seen = {0};
-    viseme_status status = vis_remux_shift(path, c->set->fix, r->offset_ms / 1000, &done, err);
-    if (status != VISEME_OK)
-        return status;
-    if (done.streams_left > 0 && !c->set->sync.quiet)
-        vis_complain("%s: %d data streams of the input are left out", c->set->fix,
-                     done.streams_left);
-    if (r->steps > 0 && !c->set->sync.quiet)
-        vis_complain("%s: the offset changes within the file, which one shift cannot repair", path);
-    status = vis_sync_job_see(&c->job, c->set->fix, &seen, err);
-    if (status == VISEME_OK)
-        status = viseme_sync_measure(seen.sync, r->method, after, err);
-    vis_sync_seen_free(&seen);
-    return status;
-}
-
-static json_t *json_fix(const struct settings *set, const viseme_sync_result *before,
-                        const viseme_sync_result *after)
-{
-    const int known = after->reason == VISEME_SYNC_KNOWN;
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:s, s:o}", "output", vis_json_text(set->fix), "shift_ms",
-        vis_json_real(before->offset_ms), "before_ms", vis_json_real(before->offset_ms), "after_ms",
-        known ? vis_json_real(after->offset_ms) : json_null(), "status", known ? "ok" : "unknown",
-        "reason", known ? json_null() : json_string(vis_sync_reason(after->reason)));
 }
 
 /* Measures by the methods asked for. In JSON the first one's result is the object's, and those of
@@ -197,10 +171,11 @@ static viseme_status add_facts(json_t *object, const struct vis_sync_seen *seen,
 static viseme_status check_one(void *user, const char *path, int *code, viseme_error *err)
 {
     struct checking *c = user;
+    const struct vis_sync_repair *repair = &c->set->fix;
+    struct vis_sync_repaired done;
     struct vis_sync_seen seen;
-    viseme_sync_result r, after;
+    viseme_sync_result r;
     json_t *object = NULL;
-    char words[64];
     viseme_status status = vis_sync_job_see(&c->job, path, &seen, err);
     if (status == VISEME_OK)
         status = tell(c, path, &seen, &r, &object, err);
@@ -209,19 +184,15 @@ static viseme_status check_one(void *user, const char *path, int *code, viseme_e
     if (status == VISEME_OK && object)
         status = add_facts(object, &seen, &r, err);
     vis_sync_seen_free(&seen);
-    if (status == VISEME_OK && c->set->fix && r.reason != VISEME_SYNC_KNOWN)
+    if (status == VISEME_OK && repair->out && !vis_sync_can_repair(repair, &r))
         vis_complain("%s: not repaired, the offset is unknown (%s)", path,
                      vis_sync_reason(r.reason));
-    if (status == VISEME_OK && c->set->fix && r.reason == VISEME_SYNC_KNOWN) {
-        status = fix(c, path, &r, &after, err);
+    else if (status == VISEME_OK && repair->out) {
+        status = vis_sync_repair(&c->job, repair, path, &r, &done, err);
         if (status == VISEME_OK && object)
-            json_object_set_new(object, "fix", json_fix(c->set, &r, &after));
-        if (status == VISEME_OK && !object) {
-            vis_sync_words(after.offset_ms, words, sizeof words);
-            printf("%s: %s (before: %+.0f ms, sound shifted by as much)\n", c->set->fix,
-                   after.reason == VISEME_SYNC_KNOWN ? words : vis_sync_reason(after.reason),
-                   r.offset_ms);
-        }
+            json_object_set_new(object, "fix", vis_sync_repair_json(repair, &done));
+        if (status == VISEME_OK && !object)
+            vis_sync_repair_print(repair, &done);
     }
     if (status == VISEME_OK && object)
         return vis_json_write(stdout, object, err);
@@ -234,15 +205,17 @@ static viseme_status check_one(void *user, const char *path, int *code, viseme_e
 
 static viseme_status check(const struct settings *set, int inputs, viseme_error *err)
 {
-    const char *one = set->fix ? "--fix" : set->plot ? "--plot" : NULL;
+    const char *fix = set->fix.out, *one = fix ? "--fix" : set->plot ? "--plot" : NULL;
     if (one && inputs > 1)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "sync: %s takes one input, and there are %d", one,
                         inputs);
-    if (set->fix && (set->sync.from_s > 0 || set->sync.to_s > 0))
+    if (set->fix.drift && !fix)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "sync: --fix-drift goes with --fix OUT");
+    if (fix && (set->sync.from_s > 0 || set->sync.to_s > 0))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "sync: --fix shifts the sound of the whole file; it goes without --ss and "
                         "--to");
-    if (set->fix && strcmp(set->fix, "-") == 0)
+    if (fix && strcmp(fix, "-") == 0)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "sync: --fix wants a file, not -");
     if (set->plot && strcmp(set->plot, "-") == 0)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "sync: --plot wants a file, not -");

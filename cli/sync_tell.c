@@ -115,6 +115,7 @@ int vis_sync_add_json(json_t *object, const viseme_sync *sync, const viseme_sync
 {
     static const char *const limits[] = {NULL, "method", "length"};
     const int known = r->reason == VISEME_SYNC_KNOWN;
+    const int compared = known || r->reason == VISEME_SYNC_FLAT || r->reason == VISEME_SYNC_AT_EDGE;
     char words[64];
     vis_sync_words(r->offset_ms, words, sizeof words);
     json_t *more = json_pack(
@@ -123,8 +124,8 @@ int vis_sync_add_json(json_t *object, const viseme_sync *sync, const viseme_sync
         known ? vis_json_real(r->offset_ms) : json_null(), "offset_frames",
         known ? json_integer(r->offset_frames) : json_null(), "frame_rate", RATE, "text",
         known ? json_string(words) : json_null(), "confidence",
-        known ? vis_json_real(r->confidence) : json_null(), "prominence",
-        known ? vis_json_real(r->prominence) : json_null(), "verdict", json_verdict(r, standard),
+        compared ? vis_json_real(r->confidence) : json_null(), "prominence",
+        compared ? vis_json_real(r->prominence) : json_null(), "verdict", json_verdict(r, standard),
         "range_ms", vis_json_real(r->range_ms), "range_limited_by",
         r->range_limit ? json_string(limits[r->range_limit]) : json_null(), "drift_ms_per_min",
         r->has_drift ? vis_json_real(r->drift_ms_per_min) : json_null(), "steps", json_steps(sync),

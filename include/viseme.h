@@ -386,18 +386,28 @@ typedef struct viseme_reader viseme_reader;
 typedef struct viseme_reader_options {
     viseme_crop_options crop;
     int threads; /**< as in viseme_session_options */
-    int beam;    /**< 0 or 1: greedy decoding; 2 to 1000: prefix beam search of that width */
+    int beam;    /**< 0 or 1: greedy decoding; 2 to 1000: prefix beam search of that width. Of a
+                      syncvsr the width of the joint search, 1 to 1000; 0: 40 */
     int nbest;   /**< hypotheses to keep, 1 to beam; 0: 1. Above 1 needs beam */
     const char *lm_arpa; /**< text of an n-gram language model of characters (with <sp> for the
                               space) or words in the ARPA format; NULL: none. Needs a beam, which
                               is 64 when `beam` is 0. Not kept after the call */
     size_t lm_bytes;
-    double lm_weight;    /**< what the model's log-probabilities are multiplied by; 0: 0.25 */
+    double lm_weight; /**< what the model's log-probabilities are multiplied by; 0: 0.25, of a
+                           language model of tokens 0.3 */
+    const viseme_model *token_lm; /**< for a syncvsr: a language model of its tokens, or NULL; must
+                                       outlive the reader */
+    double ctc_weight;   /**< for a syncvsr: CTC's part of the score, up to 1, the decoder has the
+                              rest; 0: 0.1; -1: none */
+    double length_bonus; /**< for a syncvsr: added to the score for every token, -100 to 100 */
     const char *grammar; /**< text of a grammar (docs/grammar.md): the best path whose text is one
                               of its sentences is read, without a beam or a language model;
                               NULL: none. Not kept after the call */
     size_t grammar_bytes;
-    double min_confidence; /**< a clip below it is out of domain; 0: the model's, else 0.8 */
+    double min_confidence; /**< a clip below it is out of domain; 0: the model's, else 0.8, of a
+                                syncvsr 0 */
+    int keep_emissions;    /**< for a syncvsr: 1 keeps every row for viseme_reader_logits(), 20 KB
+                                a frame of 5000 tokens; 0: there will be none */
     /** NULL, or who is shown every crop that is cut from the frames, in order, before the network
      *  reads it; it may not call the reader. */
     void (*on_crop)(void *user, const viseme_crop *crop);
@@ -442,9 +452,10 @@ typedef struct viseme_reader_stats {
 
 /** Opens the task behind `viseme read`: frames in, words out. Long videos are read in
  *  overlapping windows, so memory does not grow with their length but for about 120 bytes a
- *  frame of emissions.
+ *  frame of a LipNet's emissions, or the words of a syncvsr.
  *  model  a LipNet (viseme.arch "lipnet"), or the original Keras one ("lipnet_keras"), which
- *         takes crops only: its own crop recipe is not in viseme; must outlive the reader.
+ *         takes crops only: its own crop recipe is not in viseme; or a SyncVSR or Auto-AVSR
+ *         ("syncvsr"), whose decoder writes sentences (docs/sentences.md); must outlive the reader.
  *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (not a network that reads lips, a
  *  damaged cascade) or VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
@@ -454,9 +465,9 @@ VISEME_API void viseme_reader_close(viseme_reader *reader);
 /** Takes the next frame; see viseme_cropper_push(). */
 VISEME_API viseme_status viseme_reader_push(viseme_reader *reader, const viseme_image *frame,
                                             double seconds, viseme_error *err);
-/** Takes the next crop instead of a frame: 64 rows of 128 pixels (lipnet_keras: 50 of 100) already
- *  cut to the network's geometry, one for every 1/rate of a second. A reader takes frames or
- *  crops, not both. */
+/** Takes the next crop instead of a frame: 64 rows of 128 pixels (lipnet_keras: 50 of 100; syncvsr:
+ *  as viseme_crop_kind has them, made grey if they are not) already cut to the network's geometry,
+ *  one for every 1/rate of a second. A reader takes frames or crops, not both. */
 VISEME_API viseme_status viseme_reader_push_crop(viseme_reader *reader, const viseme_image *crop,
                                                  viseme_error *err);
 /** Says that there are no more frames, and reads them.
@@ -471,8 +482,9 @@ VISEME_API const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader
  *  reading. Live as long as the reader. */
 VISEME_API const viseme_word *viseme_reader_words(const viseme_reader *reader, size_t i,
                                                   size_t *count);
-/** Logits of every crop, [T C] row-major in the order of the file's vocabulary, before softmax;
- *  live as long as the reader. Either pointer may be NULL. */
+/** Logits of every crop, [T C] row-major in the order of the file's vocabulary, before softmax; of
+ *  a syncvsr CTC's log-probabilities, if they were to be kept, else no rows. Live as long as the
+ *  reader. Either pointer may be NULL. */
 VISEME_API const float *viseme_reader_logits(const viseme_reader *reader, int64_t *frames,
                                              int *classes);
 /** Gaps of the clip, as viseme_cropper_gap(); none for a reader that took crops. */
@@ -657,6 +669,7 @@ typedef struct viseme_sync_result {
                               NaN without any */
     int has_drift;       /**< 0: too little to tell */
     double drift_ms_per_min;
+    double drift_start_ms;            /**< with a drift, the offset at time 0 by it */
     double start_s, duration_s;       /**< time of the first frame; of all */
     double face_s, speech_s;          /**< seconds with a face; with sound that may be speech */
     int64_t frames;                   /**< pushed */

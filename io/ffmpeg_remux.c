@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "io/ffmpeg_input.h"
 #include "io/ffmpeg_output.h"
+#include "io/ffmpeg_retime.h"
 #include "io/frames_source.h"
 #include "io/remux_copy.h"
 
@@ -19,6 +20,7 @@ struct lane {
     int sound;     /* 1: its times change */
     int64_t delay; /* in ticks of the output's stream */
     int64_t first; /* no packet of a shifted stream begins before this, in the same ticks */
+    struct vis_retime *retime; /* of sound that is encoded again, else NULL */
 };
 
 struct remux {
@@ -28,7 +30,7 @@ struct remux {
     unsigned lane_count;
     struct lane lanes[VIS_FRAMES_MAX_STREAMS];
     struct vis_remux_done *done;
-    double delay_s;
+    struct vis_remux_line line;
 };
 
 /* ---- Streams -------------------------------------------------------------------------------- */
@@ -58,14 +60,19 @@ static int copy_side_data(AVStream *to, const AVStream *from)
     return 0;
 }
 
-static int copy_stream(AVFormatContext *format, const AVStream *from)
+/* What is known of the stream beside its packets. */
+static int copy_facts(AVStream *to, const AVStream *from)
 {
-    AVStream *to = avformat_new_stream(format, NULL);
-    if (!to)
-        return AVERROR(ENOMEM);
+    to->avg_frame_rate = from->avg_frame_rate;
+    to->r_frame_rate = from->r_frame_rate;
+    to->sample_aspect_ratio = from->sample_aspect_ratio;
+    to->disposition = from->disposition;
+    return av_dict_copy(&to->metadata, from->metadata, 0);
+}
+
+static int copy_parameters(const AVFormatContext *format, AVStream *to, const AVStream *from)
+{
     int result = avcodec_parameters_copy(to->codecpar, from->codecpar);
-    if (result >= 0)
-        result = av_dict_copy(&to->metadata, from->metadata, 0);
     if (result >= 0)
         result = copy_side_data(to, from);
     /* A tag of another family of containers means nothing here. */
@@ -74,10 +81,6 @@ static int copy_stream(AVFormatContext *format, const AVStream *from)
             from->codecpar->codec_id)
         to->codecpar->codec_tag = 0;
     to->time_base = from->time_base;
-    to->avg_frame_rate = from->avg_frame_rate;
-    to->r_frame_rate = from->r_frame_rate;
-    to->sample_aspect_ratio = from->sample_aspect_ratio;
-    to->disposition = from->disposition;
     return result;
 }
 
@@ -115,12 +118,34 @@ static int64_t beginning(const AVFormatContext *format, const AVStream *stream)
                                                                              : file;
 }
 
+static viseme_status add_stream(struct remux *r, struct lane *lane, const AVStream *from,
+                                viseme_error *err)
+{
+    const AVFormatContext *in = r->in.format;
+    AVStream *to = avformat_new_stream(r->out.format, NULL);
+    int result = to ? copy_facts(to, from) : AVERROR(ENOMEM);
+    if (result < 0)
+        return vis_ffoutput_fail(&r->out, result, err);
+    lane->out = to->index;
+    r->done->sounds += lane->sound;
+    if (lane->sound && r->line.stretch != 1) {
+        const struct vis_retime_line line = {.origin_s = in->start_time != AV_NOPTS_VALUE
+                                                             ? (double)in->start_time / AV_TIME_BASE
+                                                             : 0,
+                                             .delay_s = r->line.delay_s,
+                                             .stretch = r->line.stretch};
+        return vis_retime_open(&lane->retime, from, r->out.format, to, &line, r->in.path, err);
+    }
+    result = copy_parameters(r->out.format, to, from);
+    return result < 0 ? vis_ffoutput_fail(&r->out, result, err) : VISEME_OK;
+}
+
 static viseme_status map_streams(struct remux *r, viseme_error *err)
 {
     AVFormatContext *from = r->in.format;
-    int result = 0;
+    viseme_status status = VISEME_OK;
     r->lane_count = from->nb_streams;
-    for (unsigned i = 0; i < r->lane_count && result >= 0; i++) {
+    for (unsigned i = 0; i < r->lane_count && status == VISEME_OK; i++) {
         const AVStream *stream = from->streams[i];
         const enum AVMediaType type = stream->codecpar->codec_type;
         struct lane *lane = &r->lanes[i];
@@ -137,12 +162,11 @@ static viseme_status map_streams(struct remux *r, viseme_error *err)
                                 avcodec_get_name(stream->codecpar->codec_id));
             continue;
         }
-        lane->out = (int)r->out.format->nb_streams;
-        result = copy_stream(r->out.format, stream);
-        r->done->sounds += lane->sound;
+        status = add_stream(r, lane, stream, err);
     }
-    if (result >= 0)
-        result = av_dict_copy(&r->out.format->metadata, from->metadata, 0);
+    if (status != VISEME_OK)
+        return status;
+    int result = av_dict_copy(&r->out.format->metadata, from->metadata, 0);
     if (result >= 0)
         result = copy_chapters(r->out.format, from);
     if (result < 0)
@@ -155,12 +179,9 @@ static viseme_status map_streams(struct remux *r, viseme_error *err)
 /* ---- Packets -------------------------------------------------------------------------------- */
 
 /* Moves a packet to where it goes. Returns 0 when it is left out. */
-static int place(struct remux *r, AVPacket *packet)
+static int place(struct remux *r, const struct lane *lane, AVPacket *packet)
 {
-    const struct lane *lane = &r->lanes[packet->stream_index];
     const AVStream *from = r->in.format->streams[packet->stream_index];
-    if (lane->out == LEFT)
-        return 0;
     const AVRational tick = r->out.format->streams[lane->out]->time_base;
     av_packet_rescale_ts(packet, from->time_base, tick);
     if (lane->sound) {
@@ -178,6 +199,34 @@ static int place(struct remux *r, AVPacket *packet)
     packet->stream_index = lane->out;
     packet->pos = -1;
     return 1;
+}
+
+/* Takes a packet of the input over; it is empty then. */
+static viseme_status take_packet(struct remux *r, viseme_error *err)
+{
+    const unsigned index = (unsigned)r->packet->stream_index;
+    /* Streams that appear in the middle of a file are not copied. */
+    const struct lane *lane = index < r->lane_count ? &r->lanes[index] : NULL;
+    viseme_status status = VISEME_OK;
+    if (lane && lane->retime) {
+        status = vis_retime_push(lane->retime, r->packet, err);
+    } else if (lane && lane->out != LEFT && place(r, lane, r->packet)) {
+        const int result = av_interleaved_write_frame(r->out.format, r->packet);
+        return result < 0 ? vis_ffoutput_fail(&r->out, result, err) : VISEME_OK;
+    }
+    av_packet_unref(r->packet);
+    return status;
+}
+
+static viseme_status finish_sounds(struct remux *r, viseme_error *err)
+{
+    viseme_status status = VISEME_OK;
+    for (unsigned i = 0; i < r->lane_count && status == VISEME_OK; i++)
+        if (r->lanes[i].retime) {
+            status = vis_retime_push(r->lanes[i].retime, NULL, err);
+            r->done->cut_s += vis_retime_cut(r->lanes[i].retime);
+        }
+    return status;
 }
 
 static viseme_status copy_packets(struct remux *r, viseme_error *err)
@@ -198,14 +247,9 @@ static viseme_status copy_packets(struct remux *r, viseme_error *err)
             continue;
         }
         bad = 0;
-        /* Streams that appear in the middle of a file are not copied. */
-        if ((unsigned)r->packet->stream_index >= r->lane_count || !place(r, r->packet)) {
-            av_packet_unref(r->packet);
-            continue;
-        }
-        result = av_interleaved_write_frame(r->out.format, r->packet);
-        if (result < 0)
-            return vis_ffoutput_fail(&r->out, result, err);
+        const viseme_status status = take_packet(r, err);
+        if (status != VISEME_OK)
+            return status;
     }
 }
 
@@ -233,17 +277,17 @@ static viseme_status write_header(struct remux *r, viseme_error *err)
         if (lane->out == LEFT || !lane->sound)
             continue;
         const AVRational tick = r->out.format->streams[lane->out]->time_base;
-        lane->delay = llround(r->delay_s / av_q2d(tick));
+        lane->delay = llround(r->line.delay_s / av_q2d(tick));
         lane->first =
             av_rescale_q(beginning(from, from->streams[i]), from->streams[i]->time_base, tick);
     }
     return VISEME_OK;
 }
 
-viseme_status vis_remux_copy(const char *in, const char *out, double delay_s,
+viseme_status vis_remux_copy(const char *in, const char *out, const struct vis_remux_line *line,
                              struct vis_remux_done *done, viseme_error *err)
 {
-    struct remux r = {.done = done, .delay_s = delay_s};
+    struct remux r = {.done = done, .line = *line};
     viseme_status status = vis_ffinput_open(&r.in, in, err);
     if (status != VISEME_OK)
         return status;
@@ -266,8 +310,12 @@ viseme_status vis_remux_copy(const char *in, const char *out, double delay_s,
     if (status == VISEME_OK)
         status = copy_packets(&r, err);
     if (status == VISEME_OK)
+        status = finish_sounds(&r, err);
+    if (status == VISEME_OK)
         status = vis_ffoutput_commit(&r.out, err);
 fail:
+    for (unsigned i = 0; i < r.lane_count; i++)
+        vis_retime_free(r.lanes[i].retime);
     vis_ffoutput_close(&r.out);
     av_packet_free(&r.packet);
     vis_ffinput_close(&r.in);

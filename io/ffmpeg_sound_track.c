@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include <libavcodec/avcodec.h>
-#include <libavutil/audio_fifo.h>
 #include <libavutil/channel_layout.h>
 #include <libavutil/opt.h>
 #include <libswresample/swresample.h>
 
 #include "base/error.h"
 #include "io/ffmpeg_input.h"
+#include "io/ffmpeg_sound_encoder.h"
 
 enum { MAX_BAD_READS = 64, KBIT_MONO = 128, KBIT_STEREO = 192 };
 
@@ -23,13 +23,13 @@ struct vis_sound_track {
     int copied, ended, bad_reads;
     int waiting;   /* `packet` is read and not written yet */
     double from_s; /* of the file's clock, time 0 of the output */
-    int trim;      /* what lies before from_s is dropped, not only what a decoder needs first */
+    int trim;      /* what lies before from_s is dropped, not only what a decoder needs
+                      first */
     /* Where it is encoded: */
-    AVCodecContext *decoder, *encoder;
+    AVCodecContext *decoder;
     SwrContext *resampler;
-    AVAudioFifo *fifo; /* of the encoder's samples, the first of which is */
-    int64_t position;  /* samples from time 0 */
-    AVFrame *decoded, *block;
+    struct vis_sound_encoder encoder;
+    AVFrame *decoded;
     int started;
     double last_s; /* time of the last packet */
 };
@@ -40,11 +40,9 @@ void vis_sound_track_free(struct vis_sound_track *t)
         return;
     av_packet_free(&t->packet);
     av_frame_free(&t->decoded);
-    av_frame_free(&t->block);
     avcodec_free_context(&t->decoder);
-    avcodec_free_context(&t->encoder);
+    vis_sound_encoder_close(&t->encoder);
     swr_free(&t->resampler);
-    av_audio_fifo_free(t->fifo);
     vis_ffinput_close(&t->input);
     free(t);
 }
@@ -55,14 +53,9 @@ const char *vis_sound_track_codec(const struct vis_sound_track *t, int *copied)
     return avcodec_get_name(t->stream->codecpar->codec_id);
 }
 
-static viseme_status fail_write(int result, viseme_error *err)
-{
-    char text[AV_ERROR_MAX_STRING_SIZE] = "";
-    av_strerror(result, text, sizeof text);
-    return vis_fail(err, VISEME_ERR_OUTPUT, "the sound cannot be written (%s)", text);
-}
-
-/* ---- Opening ------------------------------------------------------------------------------- */
+/* ---- Opening
+ * -------------------------------------------------------------------------------
+ */
 
 static int is_pcm(enum AVCodecID id)
 {
@@ -79,47 +72,21 @@ static viseme_status prepare_copy(struct vis_sound_track *t, viseme_error *err)
     return VISEME_OK;
 }
 
-/* A rate that AAC has: the file's own if it can. */
-static int rate_for(const AVCodec *codec, int rate)
-{
-    int best = 0;
-    for (const int *r = codec->supported_samplerates; r && *r; r++)
-        if (abs(*r - rate) < abs(best - rate))
-            best = *r;
-    return best ? best : rate;
-}
-
 static viseme_status open_encoder(struct vis_sound_track *t, viseme_error *err)
 {
     const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_AAC);
     const int channels = t->decoder->ch_layout.nb_channels > 1 ? 2 : 1;
+    AVChannelLayout layout;
 
     if (!codec)
         return vis_fail(err, VISEME_ERR_OUTPUT, "this FFmpeg cannot encode AAC sound");
-    t->encoder = avcodec_alloc_context3(codec);
-    if (!t->encoder)
-        return vis_fail_nomem(err, sizeof *t->encoder);
-    t->encoder->sample_rate = rate_for(codec, t->decoder->sample_rate);
-    t->encoder->sample_fmt = AV_SAMPLE_FMT_FLTP;
-    t->encoder->bit_rate = 1000 * (channels == 2 ? KBIT_STEREO : KBIT_MONO);
-    t->encoder->time_base = (AVRational){1, t->encoder->sample_rate};
-    av_channel_layout_default(&t->encoder->ch_layout, channels);
-    if (t->to->oformat->flags & AVFMT_GLOBALHEADER)
-        t->encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-    if (avcodec_open2(t->encoder, codec, NULL) < 0)
-        return vis_fail(err, VISEME_ERR_OUTPUT, "the encoder of AAC sound does not open");
-    t->fifo = av_audio_fifo_alloc(AV_SAMPLE_FMT_FLTP, channels, t->encoder->frame_size);
-    t->block = av_frame_alloc();
-    if (!t->fifo || !t->block ||
-        avcodec_parameters_from_context(t->stream->codecpar, t->encoder) < 0)
-        return vis_fail_nomem(err, sizeof *t->block);
-    t->block->format = AV_SAMPLE_FMT_FLTP;
-    t->block->nb_samples = t->encoder->frame_size;
-    if (av_channel_layout_copy(&t->block->ch_layout, &t->encoder->ch_layout) < 0 ||
-        av_frame_get_buffer(t->block, 0) < 0)
-        return vis_fail_nomem(err, 4096);
-    t->stream->time_base = t->encoder->time_base;
-    return VISEME_OK;
+    av_channel_layout_default(&layout, channels);
+    const struct vis_sound_kind kind = {.rate = t->decoder->sample_rate,
+                                        .layout = &layout,
+                                        .format = AV_SAMPLE_FMT_FLTP,
+                                        .bit_rate =
+                                            1000 * (channels == 2 ? KBIT_STEREO : KBIT_MONO)};
+    return vis_sound_encoder_open(&t->encoder, codec, t->to, t->stream, &kind, err);
 }
 
 static viseme_status prepare_encoding(struct vis_sound_track *t, viseme_error *err)
@@ -179,7 +146,9 @@ fail:
     return status;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------- */
+/* ---- Reading
+ * -------------------------------------------------------------------------------
+ */
 
 /* The next packet of the stream into t->packet; t->ended at the end. */
 static viseme_status read_packet(struct vis_sound_track *t, viseme_error *err)
@@ -210,7 +179,9 @@ static double seconds_of(const struct vis_sound_track *t, int64_t stamp, double 
                                    : (double)stamp * av_q2d(t->from->time_base) - t->from_s;
 }
 
-/* ---- Copying ------------------------------------------------------------------------------- */
+/* ---- Copying
+ * -------------------------------------------------------------------------------
+ */
 
 static viseme_status copy_packet(struct vis_sound_track *t, viseme_error *err)
 {
@@ -225,7 +196,7 @@ static viseme_status copy_packet(struct vis_sound_track *t, viseme_error *err)
     p->stream_index = t->stream->index;
     p->pos = -1;
     int result = av_interleaved_write_frame(t->to, p); /* which takes the packet */
-    return result < 0 ? fail_write(result, err) : VISEME_OK;
+    return result < 0 ? vis_sound_encoder_fail(result, err) : VISEME_OK;
 }
 
 static viseme_status copy_until(struct vis_sound_track *t, double until_s, double end_s,
@@ -249,71 +220,27 @@ static viseme_status copy_until(struct vis_sound_track *t, double until_s, doubl
     return status;
 }
 
-/* ---- Encoding ------------------------------------------------------------------------------ */
+/* ---- Encoding
+ * ------------------------------------------------------------------------------
+ */
 
-/* Gives the encoder what `frame` holds (NULL: the end) and writes what it makes. */
-static viseme_status encode(struct vis_sound_track *t, const AVFrame *frame, viseme_error *err)
-{
-    AVPacket *p = av_packet_alloc();
-    int result = p ? avcodec_send_frame(t->encoder, frame) : AVERROR(ENOMEM);
-
-    while (result >= 0) {
-        result = avcodec_receive_packet(t->encoder, p);
-        if (result < 0)
-            break;
-        av_packet_rescale_ts(p, t->encoder->time_base, t->stream->time_base);
-        p->stream_index = t->stream->index;
-        result = av_interleaved_write_frame(t->to, p);
-    }
-    av_packet_free(&p);
-    return result == AVERROR(EAGAIN) || result == AVERROR_EOF || result >= 0
-               ? VISEME_OK
-               : fail_write(result, err);
-}
-
-/* Encodes what the fifo holds of the time before `until_s` in whole blocks; at the end the rest. */
-static viseme_status drain_fifo(struct vis_sound_track *t, double until_s, double end_s,
-                                viseme_error *err)
-{
-    const int block = t->encoder->frame_size, all = isinf(until_s);
-    const double until = until_s * t->encoder->sample_rate;
-    const double end = ceil(end_s * t->encoder->sample_rate);
-    viseme_status status = VISEME_OK;
-
-    while (status == VISEME_OK && av_audio_fifo_size(t->fifo) >= (all ? 1 : block) &&
-           (double)t->position + block <= until) {
-        if (av_frame_make_writable(t->block) < 0)
-            return vis_fail_nomem(err, 4096);
-        int n = av_audio_fifo_read(t->fifo, (void **)t->block->data, block);
-        if (n <= 0)
-            break;
-        const double left = end - (double)t->position;
-        t->block->pts = t->position;
-        t->position += n;
-        if (left < 1)
-            continue; /* beyond the end */
-        t->block->nb_samples = left < n ? (int)left : n;
-        status = encode(t, t->block, err);
-        t->block->nb_samples = block;
-    }
-    return status;
-}
-
-/* The converter for frames as they come: they may change in the middle of a file. */
+/* The converter for frames as they come: they may change in the middle of a
+ * file. */
 static viseme_status prepare_resampler(struct vis_sound_track *t, viseme_error *err)
 {
     AVFrame *f = t->decoded;
     if (t->resampler)
         return VISEME_OK;
-    if (swr_alloc_set_opts2(&t->resampler, &t->encoder->ch_layout, AV_SAMPLE_FMT_FLTP,
-                            t->encoder->sample_rate, &f->ch_layout, f->format, f->sample_rate, 0,
-                            NULL) < 0 ||
+    AVCodecContext *to = t->encoder.codec;
+    if (swr_alloc_set_opts2(&t->resampler, &to->ch_layout, to->sample_fmt, to->sample_rate,
+                            &f->ch_layout, f->format, f->sample_rate, 0, NULL) < 0 ||
         swr_init(t->resampler) < 0)
         return vis_fail(err, VISEME_ERR_INPUT, "%s: its sound cannot be converted", t->input.path);
     return VISEME_OK;
 }
 
-/* Converts t->decoded (empty at the end: what the converter still holds) into the fifo. */
+/* Converts t->decoded (empty at the end: what the converter still holds) into
+ * the fifo. */
 static viseme_status resample(struct vis_sound_track *t, viseme_error *err)
 {
     AVFrame *out = av_frame_alloc();
@@ -329,9 +256,9 @@ static viseme_status resample(struct vis_sound_track *t, viseme_error *err)
         status = prepare_resampler(t, err);
     if (status != VISEME_OK || !t->resampler)
         goto done;
-    out->format = AV_SAMPLE_FMT_FLTP;
-    out->sample_rate = t->encoder->sample_rate;
-    if (av_channel_layout_copy(&out->ch_layout, &t->encoder->ch_layout) < 0) {
+    out->format = t->encoder.codec->sample_fmt;
+    out->sample_rate = t->encoder.codec->sample_rate;
+    if (av_channel_layout_copy(&out->ch_layout, &t->encoder.codec->ch_layout) < 0) {
         status = vis_fail_nomem(err, 4096);
         goto done;
     }
@@ -344,9 +271,8 @@ static viseme_status resample(struct vis_sound_track *t, viseme_error *err)
     if (status == VISEME_OK && result < 0)
         status =
             vis_fail(err, VISEME_ERR_INPUT, "%s: its sound cannot be converted", t->input.path);
-    if (status == VISEME_OK && out->nb_samples > 0 &&
-        av_audio_fifo_write(t->fifo, (void **)out->data, out->nb_samples) < out->nb_samples)
-        status = vis_fail_nomem(err, 4096);
+    if (status == VISEME_OK)
+        status = vis_sound_encoder_add(&t->encoder, out, err);
 done:
     av_frame_free(&out);
     return status;
@@ -362,7 +288,7 @@ static viseme_status take_decoded(struct vis_sound_track *t, viseme_error *err)
         t->last_s = at + length;
         if (t->decoded->nb_samples > 0 && !(t->trim && t->last_s <= 0)) {
             if (!t->started)
-                t->position = llround(at * t->encoder->sample_rate);
+                t->encoder.position = llround(at * t->encoder.codec->sample_rate);
             t->started = 1;
             status = resample(t, err);
         }
@@ -378,9 +304,7 @@ static viseme_status finish_encoding(struct vis_sound_track *t, double end_s, vi
     if (status == VISEME_OK)
         status = resample(t, err);
     if (status == VISEME_OK)
-        status = drain_fifo(t, INFINITY, end_s, err);
-    if (status == VISEME_OK)
-        status = encode(t, NULL, err);
+        status = vis_sound_encoder_drain(&t->encoder, INFINITY, end_s, err);
     return status;
 }
 
@@ -401,7 +325,8 @@ static viseme_status encode_until(struct vis_sound_track *t, double until_s, dou
     }
     if (status != VISEME_OK)
         return status;
-    return isinf(until_s) ? finish_encoding(t, end_s, err) : drain_fifo(t, until_s, end_s, err);
+    return isinf(until_s) ? finish_encoding(t, end_s, err)
+                          : vis_sound_encoder_drain(&t->encoder, until_s, end_s, err);
 }
 
 viseme_status vis_sound_track_write(struct vis_sound_track *t, double until_s, double end_s,

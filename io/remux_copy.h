@@ -4,8 +4,8 @@
 
 #include "io/remux.h"
 
-/* vis_remux_shift() with its arguments checked. */
-viseme_status vis_remux_copy(const char *in, const char *out, double delay_s,
+/* vis_remux() with its arguments checked. */
+viseme_status vis_remux_copy(const char *in, const char *out, const struct vis_remux_line *line,
                              struct vis_remux_done *done, viseme_error *err);
 
 #endif

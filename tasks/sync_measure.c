@@ -491,6 +491,7 @@ static viseme_status tell_trend(viseme_sync *s, viseme_error *err)
         return status;
     s->result.has_drift = trend.has_drift;
     s->result.drift_ms_per_min = trend.drift_ms_per_min;
+    s->result.drift_start_ms = trend.start_ms;
     s->result.steps = (size_t)trend.step_count;
     if (trend.step_count == 0)
         return VISEME_OK;

@@ -152,6 +152,9 @@ viseme_status vis_sync_trend(const struct vis_sync_point *p, size_t n, struct vi
     if (count && longest(p, n, starts, pieces) >= LEAST_SECONDS) {
         out->has_drift = 1;
         out->drift_ms_per_min = 60 * median_of(slopes, count);
+        for (size_t i = 0; i < n; i++)
+            r->scratch[i] = p[i].offset_ms - out->drift_ms_per_min / 60 * p[i].time_s;
+        out->start_ms = median_of(r->scratch, n);
     }
     for (size_t i = 0; i < n; i++)
         r->y[i] = p[i].offset_ms - out->drift_ms_per_min / 60 * (p[i].time_s - p[0].time_s);

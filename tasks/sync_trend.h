@@ -21,7 +21,8 @@ struct vis_sync_step {
 struct vis_sync_trend {
     int has_drift; /* 0: too few points, or less than 20 s between them */
     double drift_ms_per_min;
-    int step_count; /* in the order of time */
+    double start_ms; /* the offset at time 0 by this drift: the median over the points */
+    int step_count;  /* in the order of time */
     struct vis_sync_step steps[VIS_SYNC_MAX_STEPS];
 };
 

@@ -13,28 +13,28 @@ RATE = 16000
 LIGHT = 50.0  # grey levels between dark and bright
 
 
-def bursts(seed=3):
+def bursts(seed=3, seconds=SECONDS):
     """[(start, end)] in seconds: sound, with pauses between."""
     rng = np.random.default_rng(seed)
     times, at = [], 0.1
-    while at < SECONDS - 0.5:
+    while at < seconds - 0.5:
         length = rng.uniform(0.12, 0.4)
         times.append((at, at + length))
         at += length + rng.uniform(0.12, 0.4)
     return times
 
 
-def sound(times, seed=4):
-    """float32 [SECONDS * RATE]: noise, loud in the bursts."""
+def sound(times, seed=4, seconds=SECONDS):
+    """float32 [seconds * RATE]: noise, loud in the bursts."""
     rng = np.random.default_rng(seed)
-    t = np.arange(int(SECONDS * RATE)) / RATE
+    t = np.arange(int(seconds * RATE)) / RATE
     on = sum(((t >= a) & (t < b)).astype(float) for a, b in times)
     return (rng.standard_normal(len(t)) * (0.001 + 0.15 * on)).astype(np.float32)
 
 
-def lights(times, fps):
+def lights(times, fps, seconds=SECONDS):
     """How much of each frame's time has sound, [frames]."""
-    count = int(SECONDS * fps)
+    count = int(seconds * fps)
     edges = np.arange(count + 1) / fps
     share = np.zeros(count)
     for a, b in times:
@@ -42,18 +42,20 @@ def lights(times, fps):
     return share
 
 
-def frames(times, fps, face=None):
+def frames(times, fps, face=None, seconds=SECONDS):
     """uint8 [frames H W 3]."""
     face = (pictures.face() if face is None else face).astype(np.float32)
     return np.stack([np.clip(face + LIGHT * (x - 0.5), 0, 255).astype(np.uint8)
-                     for x in lights(times, fps)])
+                     for x in lights(times, fps, seconds)])
 
 
-def write_clip(path, video, samples, fps="25", shift_ms=0):
+def write_clip(path, video, samples, fps="25", shift_ms=0, longer=1.0):
     """Encodes frames and sound by what the container is used for. shift_ms: > 0 makes the sound
-    that much earlier."""
+    that much earlier. longer: of the sound, then, in its times."""
     delay = (f"adelay={-shift_ms}:all=1" if shift_ms < 0 else
              f"atrim=start={shift_ms / 1000},asetpts=PTS-STARTPTS")
+    if longer != 1:
+        delay += f",aresample=48000,asetrate={round(48000 / longer)},aresample={RATE}"
     codecs = (["-c:v", "mpeg2video", "-q:v", "3", "-c:a", "mp2", "-ar", "44100"]
               if str(path).endswith(".mpg") else
               ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-c:a", "aac"])

@@ -8,6 +8,7 @@ import subprocess
 import numpy as np
 import pytest
 
+import media
 import pictures
 import sync_media
 from conftest import ROOT, SMALL
@@ -126,6 +127,17 @@ def test_packets_are_copied(viseme, net, clip, tmp_path, ending, shift):
                       for (a, _), (b, _) in zip(old[cut:], new)]) < 2e-3
 
 
+@pytest.mark.skipif(SMALL, reason="slow with sanitizers, and the same code as in others")
+@pytest.mark.parametrize("codecs", [("mpeg4", "libmp3lame"), ("mjpeg", "pcm_s16le")])
+def test_avi_becomes_another_container(viseme, net, clip, tmp_path, codecs):
+    source, out = str(tmp_path / "i.avi"), str(tmp_path / "o.mkv")
+    subprocess.run(["ffmpeg", "-v", "error", "-i", clip("x.mp4", "25", -80), "-c:v", codecs[0], "-q:v",
+                    "3", "-c:a", codecs[1], source], check=True, stdin=subprocess.DEVNULL)
+    done = viseme("sync", "-m", net, "--json", source, "--fix", out).json()["fix"]
+    assert abs(done["before_ms"] + 80) <= 30 and abs(done["after_ms"]) <= 20
+    assert {h for _, h in packets(out, "v")} == {h for _, h in packets(source, "v")}
+
+
 def test_what_else_is_in_the_file_goes_along(viseme, net, clip, tmp_path):
     (tmp_path / "in").mkdir()
     subs, marks = tmp_path / "in" / "s.srt", tmp_path / "in" / "m.txt"
@@ -169,6 +181,55 @@ def test_nothing_is_overwritten_or_left_behind(viseme, net, clip, tmp_path):
     viseme("sync", "-m", net, path, "--fix", "-").error(2, "--fix")
     viseme("sync", "-m", net, path, "--ss", "1", "--fix", tmp_path / "o.mp4").error(2, "--ss")
     assert open(path, "rb").read() == before and os.listdir(tmp_path) == []
+
+
+# ---- Drift ---------------------------------------------------------------------------------------
+
+LONG = 27.0  # seconds: enough windows of 3 s for a drift
+DRIFTS = [("mp4", 1.004, 120), ("mpg", 0.997, -60)]
+
+
+@pytest.fixture(scope="session")
+def drifting(tmp_path_factory, clip):
+    """Makes a clip whose sound is `longer` times as long as it should be."""
+    folder = tmp_path_factory.mktemp("drift")
+    times = sync_media.bursts(seconds=LONG)
+    video = sync_media.frames(times, 25, seconds=LONG)
+    sound = sync_media.sound(times, seconds=LONG)
+
+    def call(ending, longer, shift):
+        path = folder / f"{longer}{shift}.{ending}"
+        return sync_media.write_clip(path, video, sound, "25", shift, longer)
+
+    return call
+
+
+@pytest.mark.parametrize("ending,longer,shift", DRIFTS[:1] if SMALL else DRIFTS)
+def test_a_drift_is_found_and_repaired(viseme, net, drifting, tmp_path, ending, longer, shift):
+    source, out = drifting(ending, longer, shift), str(tmp_path / ("o." + ending))
+    result = viseme("sync", "-m", net, "--json", "--window", 3, source, "--fix", out,
+                    "--fix-drift")
+    assert result.code == 0, result.err
+    done = result.json()["fix"]
+    assert abs(done["drift_before_ms_per_min"] - 60000 * (1 - longer)) <= 25
+    assert abs(done["drift_after_ms_per_min"]) <= 15
+    assert abs(done["stretch"] - 1 / longer) < 5e-4
+    assert done["status"] == "ok" and abs(done["after_ms"]) <= 20
+    old, new = packets(source, "v"), packets(out, "v")
+    assert [h for _, h in old] == [h for _, h in new]
+    start = new[0][0] - old[0][0]
+    assert np.nanmax([abs(b - a - start) for (a, _), (b, _) in zip(old, new)]) < 1e-3
+    old, new = (media.stream(path, "a") for path in (source, out))
+    for key in ("codec_name", "sample_rate", "channels"):
+        assert old[key] == new[key]
+
+
+def test_without_a_drift_sound_is_copied(viseme, net, clip, tmp_path):
+    source, out = clip("x.mp4", "25", 80), str(tmp_path / "o.mp4")
+    result = viseme("sync", "-m", net, source, "--fix", out, "--fix-drift")
+    assert result.code == 0 and "shifted only" in result.err
+    assert {h for _, h in packets(out, "a")} <= {h for _, h in packets(source, "a")}
+    viseme("sync", "-m", net, source, "--fix-drift").error(2, "--fix OUT")
 
 
 # ---- Unknown -------------------------------------------------------------------------------------

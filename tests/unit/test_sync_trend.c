@@ -42,6 +42,8 @@ static void finds_drift(void **state)
             assert_int_equal(t.step_count, 0);
             assert_true(t.has_drift);
             assert_true(fabs(t.drift_ms_per_min - drift) <= (count < 100 ? 40 : 1));
+            if (count >= 100)
+                assert_true(fabs(t.start_ms - 40) <= 8);
         }
 }
 
