@@ -131,8 +131,8 @@ def test_packets_are_copied(viseme, net, clip, tmp_path, ending, shift):
 @pytest.mark.parametrize("codecs", [("mpeg4", "libmp3lame"), ("mjpeg", "pcm_s16le")])
 def test_avi_becomes_another_container(viseme, net, clip, tmp_path, codecs):
     source, out = str(tmp_path / "i.avi"), str(tmp_path / "o.mkv")
-    subprocess.run(["ffmpeg", "-v", "error", "-i", clip("x.mp4", "25", -80), "-c:v", codecs[0], "-q:v",
-                    "3", "-c:a", codecs[1], source], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", clip("x.mp4", "25", -80), "-c:v", codecs[0],
+                    "-q:v", "3", "-c:a", codecs[1], source], check=True, stdin=subprocess.DEVNULL)
     done = viseme("sync", "-m", net, "--json", source, "--fix", out).json()["fix"]
     assert abs(done["before_ms"] + 80) <= 30 and abs(done["after_ms"]) <= 20
     assert {h for _, h in packets(out, "v")} == {h for _, h in packets(source, "v")}
