@@ -179,7 +179,7 @@ static viseme_status tell(const struct vis_dub_job *job, const struct vis_dub_do
     json_t *result = json_result(job, d, total_s);
 
     if (!job->set->quiet) {
-        const char *faces = viseme_model_metadata(job->model, "viseme.faces");
+        const char *faces = viseme_model_metadata(job->model, "viseme.card.faces");
         if (faces) /* what the weights know, where their file tells */
             vis_complain("%s: the weights know %s", job->command->name, faces);
         if (s->without_face > 0)

@@ -180,6 +180,6 @@ def nets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nets")
     stand_ins.generator(folder / "copy.safetensors")
     stand_ins.generator(folder / "green.safetensors", stand_ins.GREEN,
-                        **{"viseme.faces": "no face"})
+                        **{"viseme.card.faces": "no face"})
     stand_ins.expert(folder / "syncnet_color.safetensors")
     return folder

@@ -103,12 +103,12 @@ def test_windows_of_the_expert_go_with_their_sound(work):
     faces, sounds = dub_batches.Batches.matched(clip)
     starts = dub_batches.Batches.windows(clip)
     whole = dub_batches.View().crop(clip.pictures(np.arange(clip.frames)))
-    assert faces.shape == (8, 15, 48, 96) and sounds.shape == (8, 1, 80, 16)
-    for k in (0, 7):
+    assert faces.shape == (12, 15, 48, 96) and sounds.shape == (12, 1, 80, 16)
+    for k in (0, 11):
         assert torch.equal(faces[k], whole[starts[k]:starts[k] + 5, :, 48:].flatten(0, 1))
         assert np.array_equal(sounds[k, 0], clip.sound(starts[k]))
-    made = whole[None, starts[7]:starts[7] + 5]
-    assert torch.equal(dub_model.lower_halves(made)[0], faces[7])
+    made = whole[None, starts[11]:starts[11] + 5]
+    assert torch.equal(dub_model.lower_halves(made)[0], faces[11])
 
 
 def test_batches_follow_from_the_seed_and_the_step(work):

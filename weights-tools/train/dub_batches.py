@@ -6,7 +6,7 @@ from train.dub_clips import MARGIN, SIDE, STORED
 from train.lip_batches import held_out
 
 WINDOW = 5            # frames that the expert looks at
-WINDOWS, APART = 8, 4  # of a clip in a batch of the expert, and frames from one to the next
+WINDOWS, APART = 12, 3  # of a clip in a batch of the expert, and frames from one to the next
 AROUND = 3            # frames that windows may begin before or after the speech
 SPEECH = 0.75         # of the generator's frames come from the speech
 PER_DECIBEL = 0.08    # of mel

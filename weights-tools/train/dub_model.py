@@ -94,12 +94,12 @@ def lower_halves(faces):
 
 
 def matching_loss(expert, faces, sounds):
-    """faces, sounds [B K E] of length 1: each is to find its other among all of the batch, both
-    ways. Mean cross entropy of w cos + b."""
-    faces, sounds = faces.flatten(0, 1), sounds.flatten(0, 1)
-    logits = expert.w * (faces @ sounds.T) + expert.b
-    wanted = torch.arange(len(logits))
-    return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
+    """faces, sounds [B K E] of length 1: each is to find its other among those of its clip, both
+    ways. Mean cross entropy of w cos + b. Other clips are left out: that a voice belongs to a
+    face can be learned by heart, and says nothing of lips."""
+    logits = expert.w * (faces @ sounds.transpose(1, 2)) + expert.b
+    wanted = torch.arange(logits.shape[1]).expand(logits.shape[:2])
+    return (F.cross_entropy(logits.transpose(1, 2), wanted) + F.cross_entropy(logits, wanted)) / 2
 
 
 def sync_loss(cosines, matched):

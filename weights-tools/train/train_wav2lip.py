@@ -7,7 +7,7 @@
 `prepare` cuts the faces out of the videos of the folders (25 frames a second, one face; alignments
 in alignments.tsv or NAME.align) as `viseme dub` cuts them, and takes the mel of their sound; the
 program viseme finds the faces. `train` has four stages, each with its number of steps:
-    match   the expert: each window of faces is to find its sound among all of the batch
+    match   the expert: each window of faces is to find its sound among those of its clip
     pairs   the expert, by the loss of the paper too: right and wrong pairs of one clip
     frames  the generator: the mean difference from the true frames, most of all at the mouth
     sync    the generator on five frames in a row, and what the expert says of them, as in
@@ -287,8 +287,8 @@ def parse(argv):
                      "batch as the others (default: all clips are one pool)")
     two.add_argument("--steps", type=int, nargs=4, default=STEPS, metavar="N",
                      help=f"of the four stages (default {' '.join(map(str, STEPS))})")
-    two.add_argument("--batch", type=int, nargs=2, default=(12, 20), metavar="N",
-                     help="clips for the expert, frames for the generator (default 12 20)")
+    two.add_argument("--batch", type=int, nargs=2, default=(8, 20), metavar="N",
+                     help="clips for the expert, frames for the generator (default 8 20)")
     two.add_argument("--seed", type=int, default=1)
     two.add_argument("--threads", type=int, default=2)
     two.add_argument("--every", type=int, default=200, help="steps between checks")
