@@ -1,5 +1,4 @@
 /* viseme read: the words on the lips in a video. */
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,63 +6,26 @@
 
 #include "cli/commands.h"
 #include "cli/errors.h"
-#include "cli/faces.h"
 #include "cli/json_line.h"
-#include "cli/lookup.h"
 #include "cli/part.h"
-#include "cli/plot.h"
-#include "cli/profile.h"
 #include "cli/progress.h"
+#include "cli/read.h"
 #include "cli/read_words.h"
-#include "cli/report.h"
-#include "io/frames.h"
-#include "io/npy.h"
-#include "io/output.h"
 
-#define WEIGHTS_NAME "lipnet.safetensors"
-
-struct settings {
-    const char *model, *output, *emissions, *report, *plot, *lm, *grammar;
-    int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words, as_stored;
-    struct vis_faces_settings faces;
-    double fps, from_s, to_s, lm_weight, min_confidence;
-};
-
-/* What all inputs share. */
-struct job {
-    struct settings set;
-    int several, json;
-    char *model_path, *lm, *grammar;
-    size_t lm_bytes, grammar_bytes;
-    struct vis_faces faces;
-    viseme_model *model;
-    double load_s;
-    struct vis_output *output;
-    struct vis_report *report;
-    FILE *to;
-};
-
-/* One input while it is read. */
-struct reading {
-    const char *path;
-    struct vis_frames *frames;
-    viseme_reader *reader;
-    struct vis_frames_options frames_options;
-    struct vis_frames_info info;
-    struct vis_plotting plotting;
-    double video_s, started;
-    int unsure; /* the confidence is below --min-confidence */
-};
-
-#define FIELD(name) offsetof(struct settings, name)
+#define FIELD(name) offsetof(struct vis_read_settings, name)
 static const struct vis_option options[] = {
     {'m', "model", "FILE",
-     "weights; otherwise $VISEME_WEIGHTS (a file or a folder), or\n" WEIGHTS_NAME
-     " in weights/ or share/viseme/ near the program",
+     "weights; otherwise $VISEME_WEIGHTS (a file or a folder), or\n"
+     "lipnet.safetensors in weights/ or share/viseme/ near the program",
      VIS_ARG_TEXT, FIELD(model), 0, 0, NULL},
+    {0, "arch", "lipnet|syncvsr",
+     "the network that the weights must be of; without -m also the name of\n"
+     "the file that is looked for",
+     VIS_ARG_CHOICE, FIELD(arch), 0, 0, vis_read_archs},
     {0, "beam", "N",
      "prefix beam search of this width; 0 or 1: greedy (default, with\n"
-     "--lm 64)",
+     "--lm 64). Of a syncvsr the joint search of decoder, CTC and language\n"
+     "model; 0: 40 (default)",
      VIS_ARG_INT, FIELD(beam), 0, 1000, NULL},
     {0, "nbest", "N",
      "readings to print, best first, each with the logarithm of its\n"
@@ -71,10 +33,17 @@ static const struct vis_option options[] = {
      VIS_ARG_INT, FIELD(nbest), 1, 1000, NULL},
     {0, "lm", "FILE",
      "n-gram language model in the ARPA format, of characters (with\n"
-     "<sp> for the space) or of words",
+     "<sp> for the space) or of words; for a syncvsr the weights of a\n"
+     "language model of its tokens",
      VIS_ARG_TEXT, FIELD(lm), 0, 0, NULL},
-    {0, "lm-weight", "W", "weight of the language model (default 0.25)", VIS_ARG_REAL,
-     FIELD(lm_weight), 1e-6, 100, NULL},
+    {0, "lm-weight", "W", "weight of the language model (default 0.25, of tokens 0.3)",
+     VIS_ARG_REAL, FIELD(lm_weight), 1e-6, 100, NULL},
+    {0, "ctc-weight", "W",
+     "for a syncvsr: CTC's part of the score, 0 to 1; the decoder has the\n"
+     "rest (default 0.1)",
+     VIS_ARG_REAL, FIELD(ctc_weight), 0, 1, NULL},
+    {0, "length-bonus", "B", "for a syncvsr: added to the score for every token (default 0)",
+     VIS_ARG_REAL, FIELD(length_bonus), -100, 100, NULL},
     {0, "grammar", "FILE|NAME",
      "read the most likely sentence of a grammar (docs/grammar.md);\n"
      "grid and digits come with viseme",
@@ -129,7 +98,7 @@ static const char details[] =
 
 /* ---- One input --------------------------------------------------------------------------- */
 
-static viseme_status pump(struct reading *r, const struct job *job, viseme_error *err)
+static viseme_status pump(struct vis_reading *r, const struct vis_read_job *job, viseme_error *err)
 {
     struct vis_progress bar;
     viseme_status status = VISEME_OK;
@@ -156,172 +125,22 @@ static viseme_status pump(struct reading *r, const struct job *job, viseme_error
     return status;
 }
 
-static void write_text(const struct job *job, const struct reading *r)
-{
-    const viseme_hypothesis *h;
-    for (size_t i = 0; (h = viseme_reader_hypothesis(r->reader, i)); i++) {
-        if (job->several) {
-            vis_read_write_clean(job->to, r->path);
-            fputc('\t', job->to);
-        }
-        if (job->set.nbest > 1)
-            fprintf(job->to, "%.6f\t", h->score);
-        fprintf(job->to, "%s\n", h->text);
-    }
-}
-
-static json_t *json_hypotheses(const viseme_reader *reader, int words)
-{
-    json_t *list = json_array();
-    const viseme_hypothesis *h;
-    for (size_t i = 0; list && (h = viseme_reader_hypothesis(reader, i)); i++) {
-        json_t *one =
-            json_pack("{s:o, s:o, s:o, s:o}", "text", vis_json_text(h->text), "log_probability",
-                      vis_json_real(h->log_probability), "score", vis_json_real(h->score),
-                      "confidence", vis_json_real(h->confidence));
-        if (words && one &&
-            json_object_set_new(one, "words", vis_read_json_words(reader, i)) != 0) {
-            json_decref(one);
-            one = NULL;
-        }
-        if (json_array_append_new(list, one) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
-static const char out_of_domain[] = "outside what this model knows";
-
-static const char *decoder_name(const struct settings *set)
-{
-    return set->grammar    ? "grammar"
-           : set->lm       ? "beam with language model"
-           : set->beam > 1 ? "beam"
-                           : "greedy";
-}
-
-static json_t *json_result(const struct job *job, const struct reading *r)
-{
-    viseme_reader_stats stats;
-    const viseme_hypothesis *best = viseme_reader_hypothesis(r->reader, 0);
-    viseme_reader_get_stats(r->reader, &stats);
-    json_t *stages = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o}", "load_s", vis_json_real(job->load_s), "video_s",
-        vis_json_real(r->video_s), "face_s", vis_json_real(stats.face_seconds), "network_s",
-        vis_json_real(stats.net_seconds), "decoder_s", vis_json_real(stats.decode_seconds),
-        "total_s", vis_json_real(vis_clock_s() - r->started));
-    json_t *model = json_pack("{s:o, s:o}", "path", vis_json_text(job->model_path), "arch",
-                              vis_json_text(viseme_model_metadata(job->model, "viseme.arch")));
-    double confidence = best ? best->confidence : 0;
-    json_t *gaps = vis_gaps_json(NULL, r->reader);
-    json_t *face = vis_faces_json(&job->faces, stats.face_seconds, stats.frames);
-    json_t *result = json_pack(
-        "{s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:I, s:I, s:I, s:o, "
-        "s:o, s:o, s:o, s:o, s:s, s:s}",
-        "schema", VIS_JSON_SCHEMA, "status", "ok", "input", vis_json_text(r->path), "text",
-        vis_json_text(best ? best->text : ""), "confidence", vis_json_real(confidence),
-        "min_confidence", vis_json_real(stats.min_confidence), "out_of_domain", stats.out_of_domain,
-        "warning", stats.out_of_domain ? json_string(out_of_domain) : json_null(), "hypotheses",
-        json_hypotheses(r->reader, job->set.words), "decoder", decoder_name(&job->set), "beam",
-        job->set.beam, "start_s", vis_json_real(stats.start_s), "duration_s",
-        vis_json_real(stats.duration_s), "frames", (json_int_t)stats.frames, "crops",
-        (json_int_t)stats.crops, "crops_held", (json_int_t)stats.crops_held, "gaps", gaps, "face",
-        face, "frame_rate", vis_json_real(r->info.frame_rate), "stages", stages, "model", model,
-        "cpu", viseme_cpu_name(viseme_model_cpu(job->model)), "gemm",
-        vis_gemm_choices[job->set.gemm]);
-    if (vis_part_json(result, &r->info, &r->frames_options) != 0) {
-        json_decref(result);
-        return NULL;
-    }
-    return result;
-}
-
-static viseme_status write_emissions(const struct job *job, const struct reading *r,
-                                     viseme_error *err)
-{
-    int64_t frames = 0;
-    int classes = 0;
-    const float *logits = viseme_reader_logits(r->reader, &frames, &classes);
-    const int64_t shape[2] = {frames, classes};
-    return vis_npy_write(job->set.emissions, 2, shape, logits, err);
-}
-
-static viseme_status flush_result(FILE *to, viseme_error *err)
-{
-    if (fflush(to) != 0 || ferror(to))
-        return vis_fail(err, VISEME_ERR_OUTPUT, "the result cannot be written: %s",
-                        strerror(errno));
-    return VISEME_OK;
-}
-
-static viseme_status write_result(const struct job *job, struct reading *r, viseme_error *err)
-{
-    const viseme_hypothesis *best = viseme_reader_hypothesis(r->reader, 0);
-    viseme_status status = VISEME_OK;
-    viseme_reader_stats stats;
-    viseme_reader_get_stats(r->reader, &stats);
-    if (stats.crops_held > 0 && !job->set.quiet)
-        vis_faces_note_gaps(r->path, NULL, r->reader, stats.crops_held, stats.crops);
-    if (stats.out_of_domain && !job->set.quiet)
-        vis_complain("%s: confidence %.2f is below %.2f: this is likely %s, and wrong", r->path,
-                     best->confidence, stats.min_confidence, out_of_domain);
-    r->unsure = job->set.min_confidence > 0 && stats.out_of_domain;
-    if (job->set.profile)
-        vis_profile_print(stderr, viseme_reader_session(r->reader), job->model);
-    if (job->set.emissions)
-        status = write_emissions(job, r, err);
-    if (status == VISEME_OK && job->set.plot)
-        status = vis_plotting_write(&r->plotting, r->path, r->reader, job->model, err);
-    if (status == VISEME_OK && job->report) {
-        json_t *result = json_result(job, r);
-        status = vis_report_input(job->report, r->path, result, err);
-        json_decref(result);
-    }
-    if (status != VISEME_OK)
-        return status;
-    if (job->json)
-        status = vis_json_write(job->to, json_result(job, r), err);
-    else if (job->set.format != VIS_READ_TXT)
-        vis_read_write(job->to, job->set.format, r->reader, r->path, job->set.words);
-    else if (job->set.words)
-        vis_read_write_table(job->to, r->reader, job->several ? r->path : NULL);
-    else
-        write_text(job, r);
-    return status == VISEME_OK ? flush_result(job->to, err) : status;
-}
-
-/* What a reader needs beside the face cascade. */
-static viseme_reader_options decoding(const struct job *job)
-{
-    return (viseme_reader_options){.threads = job->set.threads,
-                                   .beam = job->set.beam,
-                                   .nbest = job->set.nbest,
-                                   .lm_arpa = job->lm,
-                                   .lm_bytes = job->lm_bytes,
-                                   .lm_weight = job->set.lm_weight,
-                                   .grammar = job->grammar,
-                                   .grammar_bytes = job->grammar_bytes,
-                                   .min_confidence = job->set.min_confidence};
-}
-
 static void see_crop(void *reading, const viseme_crop *crop)
 {
-    struct reading *r = reading;
+    struct vis_reading *r = reading;
     vis_plotting_crop(&r->plotting, crop);
 }
 
 /* *unsure: it was read, with less confidence than asked for. */
-static viseme_status read_one(const struct job *job, const char *path, int *unsure,
+static viseme_status read_one(const struct vis_read_job *job, const char *path, int *unsure,
                               viseme_error *err)
 {
-    struct reading r = {.path = path, .started = vis_clock_s()};
+    struct vis_reading r = {.path = path, .started = vis_clock_s()};
     r.frames_options = (struct vis_frames_options){.fps = job->set.fps,
                                                    .from_s = job->set.from_s,
                                                    .to_s = job->set.to_s,
                                                    .as_stored = job->set.as_stored};
-    viseme_reader_options reader_options = decoding(job);
+    viseme_reader_options reader_options = vis_read_options(job);
     reader_options.crop = job->faces.crop;
     reader_options.on_crop = see_crop;
     reader_options.user = &r;
@@ -337,7 +156,7 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
     if (status == VISEME_OK)
         status = pump(&r, job, err);
     if (status == VISEME_OK)
-        status = write_result(job, &r, err);
+        status = vis_read_write_result(job, &r, err);
     *unsure = r.unsure;
     viseme_reader_close(r.reader);
     vis_frames_close(r.frames);
@@ -349,14 +168,9 @@ static viseme_status read_one(const struct job *job, const char *path, int *unsu
 
 /* ---- All inputs -------------------------------------------------------------------------- */
 
-static viseme_status check(const struct settings *set, int inputs, viseme_error *err)
+static viseme_status check(const struct vis_read_settings *set, int inputs, viseme_error *err)
 {
-    int width = set->beam > 0 ? set->beam : set->lm ? 64 : 1;
     const char *format = vis_read_formats[set->format];
-    if (set->nbest > width)
-        return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "read: --nbest %d needs --beam %d or more; the beam is %d", set->nbest,
-                        set->nbest, width);
     if (set->nbest > 1 && ((set->format > VIS_READ_JSON && !set->json) ||
                            (set->words && !set->json && set->format != VIS_READ_JSON)))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
@@ -391,82 +205,9 @@ static viseme_status check(const struct settings *set, int inputs, viseme_error 
     return vis_part_check("read", set->from_s, set->to_s, err);
 }
 
-/* A language model or a grammar that cannot be used is said once, not for every input. */
-static viseme_status try_language(const struct job *job, viseme_error *err)
-{
-    viseme_reader *reader;
-    const viseme_reader_options reader_options = decoding(job);
-    if (!job->lm && !job->grammar)
-        return VISEME_OK;
-    viseme_status status = viseme_reader_open(&reader, job->model, &reader_options, err);
-    viseme_reader_close(reader);
-    if (status != VISEME_OK)
-        vis_name_error(err, job->lm ? job->set.lm : job->set.grammar);
-    return status;
-}
-
-/* Says in the report what the inputs are read with. */
-static viseme_status report_files(const struct job *job, viseme_error *err)
-{
-    const struct settings *set = &job->set;
-    viseme_status status = vis_report_file(job->report, "model", job->model_path, set->model, err);
-    if (status == VISEME_OK)
-        status = vis_report_note(
-            job->report, "model_card",
-            json_pack("{s:o, s:o, s:o}", "arch",
-                      vis_json_text(viseme_model_metadata(job->model, "viseme.arch")), "license",
-                      vis_json_text(viseme_model_metadata(job->model, "viseme.license")), "source",
-                      vis_json_text(viseme_model_metadata(job->model, "viseme.source"))),
-            err);
-    if (status == VISEME_OK)
-        status = vis_faces_report(&job->faces, &set->faces, job->report, err);
-    if (status == VISEME_OK && job->lm)
-        status = vis_report_bytes(job->report, "lm", job->lm, job->lm_bytes, set->lm, err);
-    if (status == VISEME_OK && job->grammar)
-        status = vis_report_bytes(job->report, "grammar", job->grammar, job->grammar_bytes,
-                                  set->grammar, err);
-    return status;
-}
-
-/* Loads what all inputs need. A file that is not found has been reported already: *told is 1. */
-static viseme_status prepare(struct job *job, int *told, viseme_error *err)
-{
-    const struct settings *set = &job->set;
-    const viseme_model_options model_options = {.cpu = (viseme_cpu)(set->cpu + 1),
-                                                .gemm = (viseme_gemm)set->gemm};
-    double before = vis_clock_s();
-    *told = 1;
-    viseme_status status = vis_find_weights(&job->model_path, set->model, WEIGHTS_NAME);
-    if (status == VISEME_OK && set->lm)
-        status = vis_read_lm(&job->lm, &job->lm_bytes, set->lm);
-    if (status == VISEME_OK && set->grammar)
-        status =
-            vis_read_grammar(&job->grammar, &job->grammar_bytes, set->grammar, job->model_path);
-    if (status != VISEME_OK)
-        return status;
-    status = vis_faces_load(&job->faces, &set->faces, told, err);
-    if (status != VISEME_OK)
-        return status;
-    *told = 0;
-    status = viseme_model_open(&job->model, job->model_path, &model_options, err);
-    if (status != VISEME_OK)
-        return status;
-    status = try_language(job, err);
-    if (status != VISEME_OK)
-        return status;
-    job->load_s = vis_clock_s() - before;
-    if (set->report) {
-        status = vis_report_open(&job->report, set->report, &vis_cmd_read, set, err);
-        if (status == VISEME_OK)
-            status = report_files(job, err);
-        if (status != VISEME_OK)
-            return status;
-    }
-    return vis_output_open(&job->output, set->output ? set->output : "-", &job->to, err);
-}
-
 /* The report is complete without an input that there is no memory for. */
-static void report_failure(const struct job *job, const char *path, const viseme_error *error)
+static void report_failure(const struct vis_read_job *job, const char *path,
+                           const viseme_error *error)
 {
     json_t *failure = vis_json_failure(path, error);
     vis_report_input(job->report, path, failure, NULL);
@@ -474,7 +215,7 @@ static void report_failure(const struct job *job, const char *path, const viseme
 }
 
 /* Writes the report and returns the exit code. */
-static int finish_report(struct job *job, int code)
+static int finish_report(struct vis_read_job *job, int code)
 {
     viseme_error err;
     viseme_status status = vis_report_commit(job->report, code, &err);
@@ -486,7 +227,7 @@ static int finish_report(struct job *job, int code)
 }
 
 /* Reads every input and returns the exit code. */
-static int read_all(struct job *job, const struct vis_arg_list *inputs)
+static int read_all(struct vis_read_job *job, const struct vis_arg_list *inputs)
 {
     viseme_error err;
     int failed = 0, broken = 0, gated = 0; /* broken: nothing more can be written */
@@ -522,7 +263,8 @@ static int read_all(struct job *job, const struct vis_arg_list *inputs)
 
 static int run(const struct vis_command *self, int argc, char **argv)
 {
-    struct job job = {.set = {.nbest = 1, .cpu = -1, .faces.model = -1, .fps = 25}};
+    struct vis_read_job job = {
+        .set = {.arch = -1, .nbest = 1, .ctc_weight = -1, .cpu = -1, .faces.model = -1, .fps = 25}};
     struct vis_arg_list inputs;
     viseme_error err;
     int help, told = 0, code;
@@ -538,7 +280,7 @@ static int run(const struct vis_command *self, int argc, char **argv)
         job.several = inputs.count > 1;
         job.json = job.set.json || job.set.format == VIS_READ_JSON;
         if (status == VISEME_OK)
-            status = prepare(&job, &told, &err);
+            status = vis_read_prepare(&job, &told, &err);
         if (status == VISEME_OK)
             code = read_all(&job, &inputs);
         if (status == VISEME_OK && job.report)
@@ -548,6 +290,7 @@ static int run(const struct vis_command *self, int argc, char **argv)
     }
     vis_report_abort(job.report);
     viseme_model_close(job.model);
+    viseme_model_close(job.token_lm);
     free(job.model_path);
     vis_faces_free(&job.faces);
     free(job.lm);

@@ -1,45 +1,33 @@
 /* The task behind `viseme read`: frames -> mouth crops -> emissions -> text.
  *
- * A clip of up to WINDOW crops is read in one piece, as the network was trained. A longer one is
- * read in windows that overlap by 2 * MARGIN crops; of each, the MARGIN crops next to a cut are
- * dropped, because there the recurrent layers have not seen what comes before or after. */
+ * A clip of up to `window` crops is read in one piece, as the network was trained. A longer one is
+ * read in windows that overlap by 2 * `margin` crops. Of emissions of letters the `margin` crops
+ * next to a cut are dropped, because there the recurrent layers have not seen what comes before or
+ * after; what a decoder writes is put together in tasks/sentences.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "engine/model.h"
-#include "tasks/decoder.h"
-
-enum { WINDOW = 300, MARGIN = 40 };
-
-/* Chosen as docs/confidence.md says. */
-#define DEFAULT_MIN_CONFIDENCE 0.8
-
-/* What networks that read lips take. `keras` is the original LipNet's way: [1 T W H 3], R G B, the
- * blank is the last class, and crops that the cropper does not make. */
-struct kind {
-    const char *arch;
-    int width, height;
-    int keras;
-};
-static const struct kind kinds[] = {{"lipnet", 128, 64, 0}, {"lipnet_keras", 100, 50, 1}};
+#include "tasks/reader_kind.h"
+#include "tasks/sentences.h"
 
 struct viseme_reader {
     const viseme_model *model;
-    const struct kind *kind;
+    struct vis_reader_kind kind;
     size_t crop_bytes;
     viseme_session *session;
     viseme_cropper *cropper;
-    struct vis_decoder *decoder;
-    int blank, classes;
+    struct vis_decoder *decoder;     /* of letters, */
+    struct vis_sentences *sentences; /* or of tokens */
     double rate;
-    int rgb; /* the network wants R G B, not B G R */
     enum { NOTHING, FRAMES, CROPS, FINISHED } state;
-    uint8_t *crops; /* [WINDOW H W 3] */
-    float *input;   /* [1 3 T H W], or see struct kind */
-    int count;      /* crops in the buffer */
-    int cut;        /* crops at its start that another window has read already */
-    float *logits;  /* [logit_rows classes] */
+    uint8_t *crops;  /* [window H W 3] */
+    float *input;    /* of as many */
+    int count;       /* crops in the buffer, */
+    int64_t first;   /* from this one of the clip on */
+    int cut;         /* crops at its start that another window has read already */
+    int keep_logits; /* for the caller, or the decoder */
+    float *logits;   /* [logit_rows classes] */
     int64_t logit_rows, logit_room;
     struct vis_decoded decoded;
     viseme_reader_stats stats;
@@ -54,56 +42,62 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static viseme_status check_model(viseme_reader *r, viseme_error *err)
+static viseme_status open_decoder(viseme_reader *r, const viseme_reader_options *opts,
+                                  viseme_error *err)
 {
-    const viseme_weights *w = vis_model_weights(r->model);
-    const char *file = vis_weights_name(w), *arch = vis_model_net(r->model)->name;
-    const json_t *config = vis_model_config(r->model);
-    const json_t *blank = json_object_get(config, "blank");
-    const json_t *rate = json_object_get(config, "frame_rate");
-    const json_t *least = json_object_get(config, "min_confidence");
-    const struct vis_graph *probe = vis_model_probe(r->model);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(arch, kinds[i].arch) == 0)
-            r->kind = &kinds[i];
-    if (!r->kind)
-        return vis_fail(err, VISEME_ERR_MODEL,
-                        "%s: a %s network does not read lips; give the "
-                        "weights of a lipnet",
-                        file, arch);
-    r->crop_bytes = 3 * (size_t)r->kind->width * (size_t)r->kind->height;
-    r->classes = vis_graph_value(probe, probe->outputs[0].value)->dim[VIS_C];
     int words;
-    if (!vis_model_vocab(r->model, &words) || words != r->classes)
+    const char *const *vocab = vis_model_vocab(r->model, &words);
+    if (r->kind.tokens)
+        return vis_sentences_open(&r->sentences, opts, r->model, r->kind.classes, err);
+    if (opts->token_lm || opts->ctc_weight != 0 || opts->length_bonus != 0)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "a %s has no decoder that writes tokens: no language model of those, no "
+                        "weight of CTC and no bonus for length go with it",
+                        r->kind.arch);
+    return vis_decoder_open(&r->decoder, opts, vocab, r->kind.classes, r->kind.blank, err);
+}
+
+/* Without anything that finds faces the reader takes crops only. */
+static viseme_status open_cropper(viseme_reader *r, const viseme_reader_options *opts,
+                                  viseme_error *err)
+{
+    viseme_crop_options crop = opts->crop;
+    crop.rate = r->rate;
+    crop.kind = r->kind.crop;
+    if (!crop.cascade_xml && !crop.face_detector && !crop.face_landmarks)
+        return VISEME_OK;
+    if (!r->kind.cuts)
         return vis_fail(err, VISEME_ERR_MODEL,
-                        "%s: viseme.vocab has %d entries, the network has "
-                        "%d classes; convert the weights again",
-                        file, words, r->classes);
-    if (blank && (!json_is_integer(blank) || json_integer_value(blank) < 0 ||
-                  json_integer_value(blank) >= r->classes))
-        return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"blank\" is not a class", file);
-    if (rate && (!json_is_number(rate) || !(json_number_value(rate) >= 1) ||
-                 !(json_number_value(rate) <= 1000)))
-        return vis_fail(err, VISEME_ERR_MODEL,
-                        "%s: viseme.config \"frame_rate\" is not from 1 to "
-                        "1000",
-                        file);
-    const char *order = json_string_value(json_object_get(config, "pixel_order"));
-    r->rgb = order ? strcmp(order, "rgb") == 0 : r->kind->keras;
-    if (order && !r->rgb && strcmp(order, "bgr") != 0)
-        return vis_fail(err, VISEME_ERR_MODEL,
-                        "%s: viseme.config \"pixel_order\" is \"%s\"; "
-                        "\"bgr\" and \"rgb\" exist",
-                        file, order);
-    r->blank = blank ? (int)json_integer_value(blank) : r->kind->keras ? r->classes - 1 : 0;
-    if (r->rate == 0)
-        r->rate = rate ? json_number_value(rate) : 25;
-    if (least && (!json_is_number(least) || !(json_number_value(least) >= 0) ||
-                  !(json_number_value(least) <= 1)))
-        return vis_fail(err, VISEME_ERR_MODEL,
-                        "%s: viseme.config \"min_confidence\" is not from 0 to 1", file);
-    if (r->stats.min_confidence == 0)
-        r->stats.min_confidence = least ? json_number_value(least) : DEFAULT_MIN_CONFIDENCE;
+                        "%s: viseme does not cut the mouth crops of a %s, whose recipe wants 68 "
+                        "landmarks; push crops of %d x %d pixels (height x width), or give an "
+                        "array to \"viseme run\"",
+                        vis_weights_name(vis_model_weights(r->model)), r->kind.arch, r->kind.height,
+                        r->kind.width);
+    return viseme_cropper_open(&r->cropper, &crop, err);
+}
+
+static viseme_status fill(viseme_reader *r, const viseme_reader_options *opts, viseme_error *err)
+{
+    const viseme_session_options session = {.threads = opts->threads};
+    viseme_status status = vis_reader_kind_open(&r->kind, r->model, err);
+    if (status != VISEME_OK)
+        return status;
+    const size_t window = (size_t)r->kind.window, floats = vis_reader_kind_floats(&r->kind);
+    r->crop_bytes = 3 * (size_t)r->kind.width * (size_t)r->kind.height;
+    r->rate = opts->crop.rate > 0 ? opts->crop.rate : r->kind.rate;
+    r->keep_logits = !r->kind.tokens || opts->keep_emissions;
+    r->stats.min_confidence = opts->min_confidence > 0 ? opts->min_confidence : r->kind.least;
+    status = open_decoder(r, opts, err);
+    if (status == VISEME_OK)
+        status = open_cropper(r, opts, err);
+    if (status == VISEME_OK)
+        status = viseme_session_open(&r->session, r->model, &session, err);
+    if (status != VISEME_OK)
+        return status;
+    r->crops = malloc(window * r->crop_bytes);
+    r->input = malloc(window * floats * sizeof *r->input);
+    if (!r->crops || !r->input)
+        return vis_fail_nomem(err, window * (r->crop_bytes + floats * sizeof *r->input));
     return VISEME_OK;
 }
 
@@ -111,7 +105,6 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
                                  const viseme_reader_options *opts, viseme_error *err)
 {
     static const viseme_reader_options none = {.beam = 0};
-    viseme_status status = VISEME_OK;
     *out = NULL;
     if (!opts)
         opts = &none;
@@ -124,38 +117,9 @@ viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
     if (!r)
         return vis_fail_nomem(err, sizeof *r);
     r->model = model;
-    r->stats.min_confidence = opts->min_confidence;
     r->on_crop = opts->on_crop;
     r->user = opts->user;
-    r->rate = opts->crop.rate;
-    viseme_session_options session = {.threads = opts->threads};
-    viseme_crop_options crop = opts->crop;
-    status = check_model(r, err);
-    crop.rate = r->rate;
-    if (status == VISEME_OK) {
-        int words;
-        const char *const *vocab = vis_model_vocab(model, &words);
-        status = vis_decoder_open(&r->decoder, opts, vocab, r->classes, r->blank, err);
-    }
-    /* Without anything that finds faces the reader takes crops only. */
-    int frames = crop.cascade_xml || crop.face_detector || crop.face_landmarks;
-    if (status == VISEME_OK && frames && r->kind->keras)
-        status = vis_fail(err, VISEME_ERR_MODEL,
-                          "%s: viseme does not cut the mouth crops of a %s, whose recipe wants 68 "
-                          "landmarks; push crops of %d x %d pixels (height x width), or give an "
-                          "array to \"viseme run\"",
-                          vis_weights_name(vis_model_weights(model)), r->kind->arch,
-                          r->kind->height, r->kind->width);
-    if (status == VISEME_OK && frames)
-        status = viseme_cropper_open(&r->cropper, &crop, err);
-    if (status == VISEME_OK)
-        status = viseme_session_open(&r->session, model, &session, err);
-    if (status == VISEME_OK) {
-        r->crops = malloc(WINDOW * r->crop_bytes);
-        r->input = malloc(WINDOW * r->crop_bytes * sizeof *r->input);
-        if (!r->crops || !r->input)
-            status = vis_fail_nomem(err, WINDOW * r->crop_bytes * 5);
-    }
+    viseme_status status = fill(r, opts, err);
     if (status != VISEME_OK) {
         viseme_reader_close(r);
         return status;
@@ -170,6 +134,7 @@ void viseme_reader_close(viseme_reader *r)
         return;
     vis_decoded_free(&r->decoded);
     vis_decoder_close(r->decoder);
+    vis_sentences_close(r->sentences);
     free(r->logits);
     free(r->input);
     free(r->crops);
@@ -178,29 +143,11 @@ void viseme_reader_close(viseme_reader *r)
     free(r);
 }
 
-/* Crops [T H W 3] bytes -> the network's input [1 3 T H W] or [1 T W H 3] / 255. */
-static void fill_input(viseme_reader *r)
-{
-    float value[256];
-    size_t width = (size_t)r->kind->width, height = (size_t)r->kind->height;
-    size_t plane = width * height, channel = (size_t)r->count * plane;
-    for (int i = 0; i < 256; i++)
-        value[i] = (float)i / 255.0f;
-    for (int t = 0; t < r->count; t++) {
-        const uint8_t *src = r->crops + (size_t)t * r->crop_bytes;
-        float *planar = r->input + (size_t)t * plane, *keras = r->input + (size_t)t * 3 * plane;
-        for (size_t i = 0; i < plane; i++)
-            for (size_t c = 0; c < 3; c++)
-                if (r->kind->keras)
-                    keras[3 * (i % width * height + i / width) + c] = value[src[3 * i + c]];
-                else
-                    planar[c * channel + i] = value[src[3 * i + c]];
-    }
-}
-
 static viseme_status keep_logits(viseme_reader *r, const float *rows, int count, viseme_error *err)
 {
-    size_t row = (size_t)r->classes;
+    size_t row = (size_t)r->kind.classes;
+    if (!r->keep_logits)
+        return VISEME_OK;
     if (r->logit_rows + count > r->logit_room) {
         int64_t room = 2 * (r->logit_rows + count);
         float *p = realloc(r->logits, (size_t)room * row * sizeof *p);
@@ -214,48 +161,60 @@ static viseme_status keep_logits(viseme_reader *r, const float *rows, int count,
     return VISEME_OK;
 }
 
+/* What the network says of the window, and what the decoder makes of that. */
+static viseme_status run_window(viseme_reader *r, viseme_tensor *emissions, viseme_error *err)
+{
+    const double start = now();
+    viseme_tensor encoder, x = vis_reader_kind_input(&r->kind, r->crops, r->count, r->input);
+    viseme_status status = viseme_session_run(r->session, &x, 1, err);
+    if (status == VISEME_OK)
+        status = viseme_session_output(r->session, r->kind.tokens ? "ctc_logp" : "logits",
+                                       emissions, err);
+    const double read = now();
+    r->stats.net_seconds += read - start;
+    if (status == VISEME_OK && r->kind.tokens)
+        status = viseme_session_output(r->session, "encoder", &encoder, err);
+    if (status == VISEME_OK && r->kind.tokens)
+        status =
+            vis_sentences_add(r->sentences, encoder.data, emissions->data, r->count, r->first, err);
+    r->stats.decode_seconds += now() - read;
+    return status;
+}
+
 /* Reads the buffered crops; keeps what lies between the cuts. */
 static viseme_status read_window(viseme_reader *r, int last, viseme_error *err)
 {
-    double start = now();
-    int width = r->kind->width, height = r->kind->height;
-    viseme_tensor logits,
-        x = {.name = "x", .rank = 5, .data = r->input, .shape = {1, 3, r->count, height, width}};
-    if (r->kind->keras)
-        memcpy(x.shape, (int64_t[5]){1, r->count, width, height, 3}, 5 * sizeof *x.shape);
-    fill_input(r);
-    viseme_status status = viseme_session_run(r->session, &x, 1, err);
+    const int margin = r->kind.margin, end = last ? r->count : r->count - margin;
+    viseme_tensor emissions;
+    viseme_status status = run_window(r, &emissions, err);
     if (status == VISEME_OK)
-        status = viseme_session_output(r->session, "logits", &logits, err);
-    if (status == VISEME_OK) {
-        int end = last ? r->count : r->count - MARGIN;
-        status =
-            keep_logits(r, logits.data + (size_t)r->cut * (size_t)r->classes, end - r->cut, err);
-        if (!last) { /* what the next window begins with */
-            memmove(r->crops, r->crops + (size_t)(r->count - 2 * MARGIN) * r->crop_bytes,
-                    2 * MARGIN * r->crop_bytes);
-            r->count = 2 * MARGIN;
-            r->cut = MARGIN;
-        }
+        status = keep_logits(r, emissions.data + (size_t)r->cut * (size_t)r->kind.classes,
+                             end - r->cut, err);
+    if (status == VISEME_OK && !last) { /* what the next window begins with */
+        const int gone = r->count - 2 * margin;
+        memmove(r->crops, r->crops + (size_t)gone * r->crop_bytes,
+                2 * (size_t)margin * r->crop_bytes);
+        r->first += gone;
+        r->count = 2 * margin;
+        r->cut = margin;
     }
-    r->stats.net_seconds += now() - start;
     return status;
 }
 
 static viseme_status add_crop(viseme_reader *r, const viseme_image *crop, viseme_error *err)
 {
-    if (r->count == WINDOW) {
+    if (r->count == r->kind.window) {
         viseme_status status = read_window(r, 0, err);
         if (status != VISEME_OK)
             return status;
     }
     uint8_t *dst = r->crops + (size_t)r->count * r->crop_bytes;
-    size_t row = 3 * (size_t)r->kind->width;
-    for (int y = 0; y < r->kind->height; y++, dst += row) {
+    size_t row = 3 * (size_t)r->kind.width;
+    for (int y = 0; y < r->kind.height; y++, dst += row) {
         const uint8_t *src = crop->data + y * crop->stride;
         memcpy(dst, src, row);
-        if ((crop->format == VISEME_RGB24) != r->rgb)
-            for (int x = 0; x < r->kind->width; x++) {
+        if ((crop->format == VISEME_RGB24) != r->kind.rgb)
+            for (int x = 0; x < r->kind.width; x++) {
                 dst[3 * x] = src[3 * x + 2];
                 dst[3 * x + 2] = src[3 * x];
             }
@@ -310,12 +269,12 @@ viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop
                         r->state == FRAMES ? "a reader takes frames or "
                                              "crops, not both"
                                            : "the reader has finished; open another one");
-    if (!crop || !crop->data || crop->width != r->kind->width || crop->height != r->kind->height ||
+    if (!crop || !crop->data || crop->width != r->kind.width || crop->height != r->kind.height ||
         (crop->format != VISEME_BGR24 && crop->format != VISEME_RGB24))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "a crop has %d x %d pixels (height x width) of "
                         "3 bytes",
-                        r->kind->height, r->kind->width);
+                        r->kind.height, r->kind.width);
     r->state = CROPS;
     r->stats.frames++;
     return add_crop(r, crop, err);
@@ -323,9 +282,13 @@ viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop
 
 static viseme_status decode(viseme_reader *r, viseme_error *err)
 {
+    const double start = now();
     viseme_status status =
-        vis_decoder_run(r->decoder, vis_model_kernels(r->model), r->logits, (int)r->logit_rows,
-                        r->stats.start_s, r->rate, &r->decoded, err);
+        r->sentences
+            ? vis_sentences_finish(r->sentences, r->stats.start_s, r->rate, &r->decoded, err)
+            : vis_decoder_run(r->decoder, vis_model_kernels(r->model), r->logits,
+                              (int)r->logit_rows, r->stats.start_s, r->rate, &r->decoded, err);
+    r->stats.decode_seconds += now() - start;
     if (status == VISEME_OK && r->decoded.count > 0)
         r->stats.out_of_domain = r->decoded.best[0].confidence < r->stats.min_confidence;
     return status;
@@ -349,10 +312,8 @@ viseme_status viseme_reader_finish(viseme_reader *r, viseme_error *err)
     if (r->count == 0)
         return vis_fail(err, VISEME_ERR_INPUT, "there is no frame to read");
     status = read_window(r, 1, err);
-    double start = now();
     if (status == VISEME_OK)
         status = decode(r, err);
-    r->stats.decode_seconds = now() - start;
     r->stats.duration_s = (double)r->stats.crops / r->rate;
     return status;
 }
@@ -373,7 +334,7 @@ const float *viseme_reader_logits(const viseme_reader *r, int64_t *frames, int *
     if (frames)
         *frames = r->logit_rows;
     if (classes)
-        *classes = r->classes;
+        *classes = r->kind.classes;
     return r->logits;
 }
 
