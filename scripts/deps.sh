@@ -27,11 +27,12 @@ module() {
     "$PYTHON" -c 'import importlib.util as u, sys; sys.exit(u.find_spec(sys.argv[1]) is None)' \
         "$1" 2>/dev/null
 }
-header() { echo "#include <$1>" | "$CC" -x c -E -o /dev/null - 2>/dev/null; }
-links() { echo 'int main(void) { return 0; }' | "$CC" -x c -o "$scratch/a" - "$@" 2>/dev/null; }
+# CC may be several words, such as "ccache gcc".
+header() { echo "#include <$1>" | $CC -x c -E -o /dev/null - 2>/dev/null; }
+links() { echo 'int main(void) { return 0; }' | $CC -x c -o "$scratch/a" - "$@" 2>/dev/null; }
 cmocka() {
     printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h cmocka.h |
-        "$CC" -x c -E -o /dev/null - 2>/dev/null
+        $CC -x c -E -o /dev/null - 2>/dev/null
 }
 fuzzer() {
     echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }' |
@@ -48,8 +49,8 @@ need() {
 
 need_build() {
     case $CC in
-    *clang*) need clang program "$CC" ;;
-    *) need gcc program "$CC" ;;
+    *clang*) need clang program "${CC%% *}" ;;
+    *) need gcc program "${CC%% *}" ;;
     esac
     need libc6-dev header stdio.h
     need pkg-config program pkg-config
