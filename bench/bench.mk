@@ -1,5 +1,5 @@
 # Benchmarks: viseme against its peers. Results of `make bench` go to bench/results/.
-BENCH_BIN := $(addprefix $(BUILD)/bench/,bench_net gemm peak)
+BENCH_BIN := $(addprefix $(BUILD)/bench/,bench_net gemm peak search)
 
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(call obj,$(FMA_SRC)) $(BUILD)/libviseme.a
 	@mkdir -p $(@D)

@@ -2,7 +2,7 @@
  * scores; the same results for any number of threads; options and inputs it refuses.
  *
  *   test_joint_beam WEIGHTS   also searches ../shared/goldens/syncvsr_lrs with the full network's
- *                             seeded weights (bench/search_weights.py writes them), and says how
+ *                             seeded weights (bench/search.py --only-write makes them), and says how
  *                             near it came */
 #include <math.h>
 #include <setjmp.h>
