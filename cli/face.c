@@ -27,7 +27,7 @@ enum {
 
 struct settings {
     const char *crops, *crops_npy, *draw;
-    int json, quiet;
+    int kind, json, quiet;
     double fps, from_s, to_s;
     int as_stored;
     struct vis_faces_settings faces;
@@ -48,13 +48,20 @@ struct job {
     struct vis_frames_options frames_options;
 };
 
+/* In the order of viseme_crop_kind. */
+static const char *const kinds[] = {"lipnet", "syncvsr_lrs2", "syncvsr_lrs3", "autoavsr", NULL};
+
 #define FIELD(name) offsetof(struct settings, name)
 static const struct vis_option options[] = {
-    {0, "crops", "DIR", "write the mouth pictures (64 x 128) as 000000.png, ... to a new folder",
-     VIS_ARG_TEXT, FIELD(crops), 0, 0, NULL},
+    {0, "crops", "DIR", "write the mouth pictures as 000000.png, ... to a new folder", VIS_ARG_TEXT,
+     FIELD(crops), 0, 0, NULL},
+    {0, "crop-kind", "KIND",
+     "how mouths are cut out: lipnet (64 x 128, default), syncvsr_lrs2,\n"
+     "syncvsr_lrs3 (128 x 128) or autoavsr (96 x 96); docs/mouth-crops.md",
+     VIS_ARG_CHOICE, FIELD(kind), 0, 0, kinds},
     {0, "crops-npy", "FILE",
      "write them as the network's input, float32 [1 3 T 64 128], BGR / 255;\n"
-     "at most 1500 of them",
+     "at most 1500 of them; of the kind lipnet only",
      VIS_ARG_TEXT, FIELD(crops_npy), 0, 0, NULL},
     {0, "draw", "DIR",
      "write every frame with the face's box and the mouth's place drawn\n"
@@ -74,8 +81,9 @@ static const struct vis_option options[] = {
 static const char details[] =
     "IN is a video file, a folder of PNG files, or a quoted pattern such as 'frames/*.png'.\n"
     "There is a crop for every 1/25 of a second from the first frame to the last; where a\n"
-    "frame has no face the nearest crop is repeated and called held. Without --crops,\n"
-    "--crops-npy and --draw the crops are listed: time, box and mouth in pixels of the frame.\n"
+    "frame has no face the nearest crop is repeated, or of other kinds than lipnet cut where\n"
+    "the face was, and called held. Without --crops, --crops-npy and --draw the crops are\n"
+    "listed: time, box and mouth in pixels of the frame.\n"
     "With --json every face is followed and listed under its id, at most 16 at a time.\n"
     "No face at all ends with code 4.\n";
 
@@ -318,6 +326,10 @@ static viseme_status check(const struct settings *set, viseme_error *err)
     if (set->crops_npy && strcmp(set->crops_npy, "-") == 0 && set->json)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "face: standard output takes the array or the JSON, not both");
+    if (set->crops_npy && set->kind != VISEME_CROP_LIPNET)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "face: --crops-npy is of the kind lipnet; take --crops for %s",
+                        kinds[set->kind]);
     return vis_part_check("face", set->from_s, set->to_s, err);
 }
 
@@ -330,6 +342,7 @@ static viseme_status find_faces(struct job *job, int *told, viseme_error *err)
     *told = 0;
     viseme_crop_options crop_options = job->faces.crop;
     crop_options.rate = RATE;
+    crop_options.kind = (viseme_crop_kind)job->set.kind;
     crop_options.all_faces = job->set.json;
     job->frames_options = (struct vis_frames_options){.fps = job->set.fps,
                                                       .from_s = job->set.from_s,
