@@ -182,6 +182,7 @@ ARCHITECTURES = {
                             sentence_networks.syncvsr_check,
                             sentence_networks.syncvsr_parameters,
                             sentence_networks.syncvsr_vocab,
+                            optional=sentence_networks.SYNCVSR_OPTIONAL,
                             texts=sentence_networks.syncvsr_texts,
                             unused=sentence_networks.SYNCVSR_UNUSED),
     "syncvsr_lm": Architecture(language_networks.LM_CONFIG, language_networks.lm_from_shapes,

@@ -16,6 +16,9 @@ SYNCVSR_CONFIG = {"adim": 768, "aheads": 12, "eunits": 3072, "elayers": 12,
                   "odim": 5049, "frontend_widths": RESNET18_WIDTHS, "audio_outputs": 0,
                   "input_size": 96, "frame_rate": 25, "space": "\u2581"}
 SYNCVSR_UNUSED = ("wav2vec.",)
+# How mouths are cut out for it; without it syncvsr_lrs3 for 96 pixels, autoavsr for 88.
+SYNCVSR_CROPS = ("syncvsr_lrs2", "syncvsr_lrs3", "autoavsr")
+SYNCVSR_OPTIONAL = ("crop", "min_confidence", "window_frames")
 
 
 # ---- parameters
@@ -196,6 +199,13 @@ def syncvsr_check(config):
     if config["input_size"] not in (88, 96):
         raise Refusal("--config: input_size must be 96 (SyncVSR's crops) or 88 (Auto-AVSR's)",
                       EXIT_USAGE)
+    if config.get("crop", "autoavsr") not in SYNCVSR_CROPS:
+        raise Refusal(f"--config: crop must be one of {', '.join(SYNCVSR_CROPS)}", EXIT_USAGE)
+    least = config.get("min_confidence", 0)
+    if type(least) not in (int, float) or not 0 <= least <= 1:
+        raise Refusal("--config: min_confidence must be a number from 0 to 1", EXIT_USAGE)
+    if "window_frames" in config:
+        check_whole(config, "window_frames", 120, 3000)
     if not isinstance(config["space"], str) or not 1 <= len(config["space"]) <= 16:
         raise Refusal("--config: space must be the 1 to 16 letters that stand for a space in units",
                       EXIT_USAGE)
