@@ -25,9 +25,12 @@
 #include "io/output.h"
 #include "io/plot.h"
 #include "io/png.h"
+#include "nets/joint_beam.h"
+#include "nets/tokens.h"
 #include "tests/support/data.h"
 #include "tests/support/drawn_face.h"
 #include "tests/support/scratch.h"
+#include "tests/support/token_model.h"
 #include "viseme.h"
 
 /* ---- Allocations that fail --------------------------------------------------------------- */
@@ -346,6 +349,45 @@ static viseme_status read_with_a_language_model(viseme_error *err)
         &(viseme_reader_options){.beam = 8, .lm_arpa = arpa, .lm_bytes = strlen(arpa)}, err);
 }
 
+/* Packs a decoder and a language model and searches; files are opened without failures, which
+ * open_a_model() has had. */
+static viseme_status search_for_tokens(viseme_error *err)
+{
+    enum { FRAMES = 5, WIDTH = 64, TOKENS = 41 };
+    static const float encoder[FRAMES * WIDTH], ctc_logp[FRAMES * TOKENS];
+    static const int ids[] = {5, 17, 40};
+    const struct vis_joint_options options = {
+        .beam = 3, .nbest = 2, .ctc_weight = 0.5, .lm_weight = 0.5};
+    const struct vis_token_net *decoder = NULL, *lm = NULL;
+    struct vis_threads *threads = NULL;
+    struct vis_joint_result result = {0};
+    struct vis_ctc_words words = {0};
+    struct vis_tokens tokens;
+    int watched = watching;
+    watching = 0;
+    viseme_model *decoder_model = token_model_open("token_decoder.safetensors", VISEME_CPU_AUTO);
+    viseme_model *lm_model = token_model_open("token_lm_none.safetensors", VISEME_CPU_AUTO);
+    watching = watched;
+    viseme_status status = vis_token_net_open(&decoder, decoder_model, VIS_TOKEN_DECODER, err);
+    if (status == VISEME_OK)
+        status = vis_token_net_open(&lm, lm_model, VIS_TOKEN_LM, err);
+    if (status == VISEME_OK)
+        status = vis_threads_open(&threads, 1, err);
+    if (status == VISEME_OK)
+        status =
+            vis_joint_beam(&result, decoder, lm, encoder, ctc_logp, FRAMES, &options, threads, err);
+    if (status == VISEME_OK)
+        status = vis_tokens_open(&tokens, decoder_model, TOKENS, err);
+    if (status == VISEME_OK)
+        status = vis_tokens_words(&words, &tokens, ids, 3, ctc_logp, FRAMES, err);
+    vis_ctc_words_free(&words);
+    vis_joint_beam_free(&result);
+    vis_threads_close(threads);
+    viseme_model_close(decoder_model);
+    viseme_model_close(lm_model);
+    return status;
+}
+
 static viseme_status read_pictures(viseme_error *err)
 {
     struct vis_frames *frames;
@@ -502,6 +544,7 @@ int main(void)
         SCENE(read_with_a_beam, 40),
         SCENE(read_with_a_grammar, 60),
         SCENE(read_with_a_language_model, 60),
+        SCENE(search_for_tokens, 100),
         SCENE(read_pictures, 5),
 #if VIS_FFMPEG
         SCENE(read_a_video, 3),
