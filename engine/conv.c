@@ -244,10 +244,10 @@ void vis_conv_find(struct vis_graph *g, struct vis_conv_tensors *t,
     const int *shape = last ? keras : weights->channels_first ? transposed : first;
     int flat[2] = {last ? kernel_size(t) : out, last ? out : kernel_size(t)};
     for (int i = 0; i < parts; i++) {
-        t->weight[i] = weights->flat ? vis_graph_weight(g, weights->weight[i], flat, 2)
+        t->weight[i] = weights->flat ? vis_graph_matrix(g, weights->weight[i], flat[0], flat[1])
                                      : vis_graph_weight(g, weights->weight[i], shape, 5);
         if (weights->bias[i])
-            t->bias[i] = vis_graph_weight(g, weights->bias[i], &out, 1);
+            t->bias[i] = vis_graph_matrix(g, weights->bias[i], out, 1);
     }
     t->channels_last = last;
     t->scale = conv->scale != 0 ? conv->scale : 1;

@@ -12,7 +12,7 @@ struct vis_conv_weights {
                                            below [0]; NULL: none */
     const char *bias[VIS_CONV_STACK];   /* likewise; [0] NULL: no bias */
     struct vis_norm norm;               /* of all output channels, behind the bias */
-    int flat;                           /* weights are [out C*kt*kh*kw], not [out C kt kh kw] */
+    int flat;           /* weights are [out C*kt*kh*kw], not [out C kt kh kw]; axes may be split */
     int channels_last;  /* weights are [kt kh kw C out], or flat [kt*kh*kw*C out], as in Keras */
     int channels_first; /* weights are [C out kt kh kw], as PyTorch's transposed ones */
 };

@@ -160,6 +160,22 @@ const struct vis_weights_tensor *vis_graph_weight(struct vis_graph *g, const cha
     return t;
 }
 
+const struct vis_weights_tensor *vis_graph_matrix(struct vis_graph *g, const char *name, int rows,
+                                                  int columns)
+{
+    const struct vis_weights_tensor *t =
+        g->status == VISEME_OK ? vis_weights_find(vis_model_weights(g->model), name) : NULL;
+    int shape[VIS_WEIGHTS_MAX_RANK], rank = t ? t->info.rank : 0, first = 0;
+    int64_t product = 1;
+    for (int i = 0; i < rank; i++)
+        shape[i] = t->info.shape[i] <= MAX_DIM ? (int)t->info.shape[i] : 0;
+    while (first < rank && product < rows)
+        product *= shape[first++];
+    const int fits = product == rows && t && t->count == (size_t)rows * (size_t)columns;
+    return fits ? vis_graph_weight(g, name, shape, rank)
+                : vis_graph_weight(g, name, (const int[]){rows, columns}, 2);
+}
+
 int vis_config_int(struct vis_graph *g, const char *key, int fallback, int low, int high)
 {
     const json_t *value = json_object_get(vis_model_config(g->model), key);

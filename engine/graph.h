@@ -172,6 +172,8 @@ vis_val vis_concat(struct vis_graph *g, vis_val a, vis_val b);
 /* Elementwise, same shape. */
 vis_val vis_sigmoid(struct vis_graph *g, vis_val x);
 vis_val vis_divide(struct vis_graph *g, vis_val x, float divisor);
+/* 0 where x is `value`, else x. */
+vis_val vis_clear(struct vis_graph *g, vis_val x, float value);
 
 /* One bidirectional layer of torch.nn.GRU over T: [N T H W C] -> [N T 1 1 2*units], forward then
  * backward; features in the order of vis_linear(). Weights "<name>.weight_ih_l0" and so on. */
@@ -247,6 +249,9 @@ void vis_graph_halo(struct vis_graph *g, vis_val x, const int halo[3]);
  * length 1, the given shape (rank axes); fails the graph otherwise. */
 const struct vis_weights_tensor *vis_graph_weight(struct vis_graph *g, const char *name,
                                                   const int *shape, int rank);
+/* The same for a tensor whose first axes, taken together, are `rows` and the others `columns`. */
+const struct vis_weights_tensor *vis_graph_matrix(struct vis_graph *g, const char *name, int rows,
+                                                  int columns);
 
 static inline const struct vis_value *vis_graph_value(const struct vis_graph *g, vis_val v)
 {

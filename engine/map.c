@@ -4,7 +4,7 @@
 #include "engine/model.h"
 
 struct map_state {
-    float divisor; /* of vis_divide() */
+    float number; /* the divisor of vis_divide(), what vis_clear() clears */
 };
 
 struct map_run {
@@ -59,7 +59,7 @@ static void divide_row(const struct map_run *r, float *dst, const float *src, si
 {
     const struct map_state *s = r->node->state;
     for (size_t i = 0; i < n; i++)
-        dst[i] = src[i] / s->divisor;
+        dst[i] = src[i] / s->number;
 }
 
 static void run_divide(const struct vis_node *node, const struct vis_run *run)
@@ -67,10 +67,23 @@ static void run_divide(const struct vis_node *node, const struct vis_run *run)
     run_rows(&(struct map_run){node, run, divide_row});
 }
 
+static void clear_row(const struct map_run *r, float *dst, const float *src, size_t n)
+{
+    const struct map_state *s = r->node->state;
+    for (size_t i = 0; i < n; i++)
+        dst[i] = src[i] == s->number ? 0 : src[i];
+}
+
+static void run_clear(const struct vis_node *node, const struct vis_run *run)
+{
+    run_rows(&(struct map_run){node, run, clear_row});
+}
+
 static const struct vis_op sigmoid_op = {.kind = "sigmoid", .prepare = prepare, .run = run_sigmoid};
 static const struct vis_op divide_op = {.kind = "divide", .prepare = prepare, .run = run_divide};
+static const struct vis_op clear_op = {.kind = "clear", .prepare = prepare, .run = run_clear};
 
-static vis_val add_map(struct vis_graph *g, vis_val x, const struct vis_op *op, float divisor)
+static vis_val add_map(struct vis_graph *g, vis_val x, const struct vis_op *op, float number)
 {
     struct map_state *s;
     if (g->status != VISEME_OK)
@@ -80,7 +93,7 @@ static vis_val add_map(struct vis_graph *g, vis_val x, const struct vis_op *op, 
         dim[i] = vis_graph_value(g, x)->dim[i];
     vis_val y = vis_graph_add(g, op, op->kind, x, 0, dim, sizeof *s, (void **)&s);
     if (s)
-        s->divisor = divisor;
+        s->number = number;
     return y;
 }
 
@@ -92,4 +105,9 @@ vis_val vis_sigmoid(struct vis_graph *g, vis_val x)
 vis_val vis_divide(struct vis_graph *g, vis_val x, float divisor)
 {
     return add_map(g, x, &divide_op, divisor);
+}
+
+vis_val vis_clear(struct vis_graph *g, vis_val x, float value)
+{
+    return add_map(g, x, &clear_op, value);
 }

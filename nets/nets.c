@@ -8,7 +8,7 @@ static const struct vis_net *const nets[] = {
     &vis_net_lipnet,  &vis_net_lipnet_keras, &vis_net_blazeface,     &vis_net_facemesh,
     &vis_net_wav2lip, &vis_net_wav2lip_disc, &vis_net_syncnet_color, &vis_net_s3fd,
     &vis_net_yunet,   &vis_net_syncnet,      &vis_net_synce2e,       &vis_net_synce2e_cls,
-    &vis_net_syncvsr, &vis_net_syncvsr_lm,
+    &vis_net_syncvsr, &vis_net_syncvsr_lm,   &vis_net_syncvsr_lrw,   &vis_net_syncvsr_landmark,
 };
 
 const struct vis_net *vis_net_find(const char *name)

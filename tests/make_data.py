@@ -21,7 +21,8 @@ from tensors import StoredTensor  # noqa: E402
 SHARED = os.path.join(ROOT, os.pardir, "shared")
 NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
             "syncnet_color", "yunet", "s3fd", "syncnet", "synce2e", "synce2e_fbank",
-            "synce2e_cls_n16", "syncvsr_small"]
+            "synce2e_cls_n16", "syncvsr_small", "syncvsr_lrw",
+            "syncvsr_landmark"]
 # Networks whose real weights may lie beside this repository, and the files they are in.
 REAL = {"blazeface": "blazeface.pth", "facemesh": "blazeface_landmark.pth",
         "yunet": "yunet_n.pth"}
@@ -35,7 +36,7 @@ def tool(program, *arguments):
 def write_taps(goldens, network, start):
     taps = np.load(os.path.join(goldens, network, "taps.npz"))
     for name in taps.files:
-        np.save(f"{start}.{name}.npy", np.atleast_1d(taps[name]).astype(np.float32))
+        np.save(f"{start}.{name.replace('/', '.')}.npy", np.atleast_1d(taps[name]).astype(np.float32))
 
 
 def make(network, folder):

@@ -25,7 +25,8 @@ GOLDENS = os.path.join(ROOT, "tests", "goldens")
 NETWORKS = ["lipnet", "lipnet_keras", "blazeface", "facemesh", "wav2lip", "wav2lip_disc",
             "syncnet_color", "yunet", "s3fd",
             "syncnet", "synce2e", "synce2e_fbank",
-            *(f"synce2e_cls_n{n}" for n in (7, 9, 11, 13, 15, 16, 20)), "syncvsr_small"]
+            *(f"synce2e_cls_n{n}" for n in (7, 9, 11, 13, 15, 16, 20)), "syncvsr_small",
+            "syncvsr_lrw", "syncvsr_lrw_nowb", "syncvsr_landmark", "syncvsr_landmark_nowb"]
 LEVELS = ["c", "avx2", "avx512"]
 THREADS = [1, 2]
 

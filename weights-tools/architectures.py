@@ -10,6 +10,7 @@ An Architecture has
                 for a network that has no vocabulary at all
     texts       (config) -> how many texts a vocabulary has, and {index: text} of those that are
                 fixed
+    text_vocab  (text) -> the vocabulary in a text file of the original's, or ValueError
     by_order    True: the original loads its weights by order, not by name
     unused      starts of names that checkpoints may have and the network does not use
 """
@@ -30,8 +31,8 @@ def ctc_texts(config):
 
 class Architecture:
     def __init__(self, config, from_shapes, check, parameters, vocab, by_order=False,
-                 optional=(), texts=ctc_texts, unused=()):
-        self.texts, self.unused = texts, unused
+                 optional=(), texts=ctc_texts, text_vocab=None, unused=()):
+        self.texts, self.text_vocab, self.unused = texts, text_vocab, unused
         self.optional = optional
         self.config, self.from_shapes, self.check = config, from_shapes, check
         self.parameters, self.vocab, self.by_order = parameters, vocab, by_order
@@ -148,6 +149,11 @@ def nothing_more(_shapes):
     return {}
 
 
+def no_default(_config):
+    """vocab of networks whose vocabulary is no part of a checkpoint."""
+    return None
+
+
 ARCHITECTURES = {
     "lipnet": Architecture(LIPNET_CONFIG, lipnet_from_shapes, lipnet_check, lipnet_parameters,
                            lipnet_vocab, optional=("min_confidence",)),
@@ -181,10 +187,21 @@ ARCHITECTURES = {
                             sentence_networks.syncvsr_from_shapes,
                             sentence_networks.syncvsr_check,
                             sentence_networks.syncvsr_parameters,
-                            sentence_networks.syncvsr_vocab,
-                            optional=sentence_networks.SYNCVSR_OPTIONAL,
+                            no_default, optional=sentence_networks.SYNCVSR_OPTIONAL,
                             texts=sentence_networks.syncvsr_texts,
+                            text_vocab=sentence_networks.units_vocab,
                             unused=sentence_networks.SYNCVSR_UNUSED),
+    "syncvsr_lrw": Architecture(sentence_networks.LRW_CONFIG, sentence_networks.lrw_from_shapes,
+                                sentence_networks.lrw_check, sentence_networks.lrw_parameters,
+                                no_default, texts=sentence_networks.lrw_texts,
+                                text_vocab=sentence_networks.words_vocab,
+                                unused=sentence_networks.LRW_UNUSED),
+    "syncvsr_landmark": Architecture(sentence_networks.LANDMARK_CONFIG,
+                                     sentence_networks.landmark_from_shapes,
+                                     sentence_networks.landmark_check,
+                                     sentence_networks.landmark_parameters, no_default,
+                                     texts=sentence_networks.landmark_texts,
+                                     text_vocab=sentence_networks.words_vocab),
     "syncvsr_lm": Architecture(language_networks.LM_CONFIG, language_networks.lm_from_shapes,
                                language_networks.lm_check, language_networks.lm_parameters,
                                None),
@@ -197,14 +214,21 @@ ARCHITECTURES = {
 
 # ---- recognising
 
+# What a saved tree of flax begins with when its root is left out.
+FLAX_PARTS = ("model/", "audio_classifier/")
+
+
 def without_prefix(tensors):
     """Drops what training puts around names: `module.`, `model.` and `net.` as long as every name
-    starts with the same one. Batch norm's count of batches, which only training needs, goes too."""
+    starts with the same one, and puts back the root that files of flax leave out. Batch norm's
+    count of batches, which only training needs, goes too."""
     tensors = {n: t for n, t in tensors.items() if not n.endswith(".num_batches_tracked")}
     names = list(tensors)
     for prefix in ("module.", "model.", "net.") * 2:
         if names and all(n.startswith(prefix) and len(n) > len(prefix) for n in names):
             names = [n[len(prefix):] for n in names]
+    if names and all(n.startswith(FLAX_PARTS) for n in names):
+        names = ["params/" + n for n in names]
     return dict(zip(names, tensors.values()))
 
 
@@ -230,19 +254,17 @@ def recognise(shapes):
     """The architecture that has most of its names among those of `shapes`, and few that it has
     not; of several that share their names the one whose shapes fit best."""
     names = shapes.keys()
-
-    def parameters(arch):
-        known = ARCHITECTURES[arch]
-        return known.parameters({**known.config, **known.from_shapes(shapes)})
+    parameters = {arch: known.parameters({**known.config, **known.from_shapes(shapes)})
+                  for arch, known in ARCHITECTURES.items()}
 
     def own(arch):
-        return parameters(arch).keys()
+        return parameters[arch].keys()
 
     def share(arch):
         return len(own(arch) & names) / len(own(arch) | names)
 
     def fitting(arch):
-        return sum(shapes.get(n) == shape for n, shape in parameters(arch).items())
+        return sum(shapes.get(n) == shape for n, shape in parameters[arch].items())
 
     most = max(map(share, ARCHITECTURES))
     best = max((arch for arch in ARCHITECTURES if share(arch) == most),

@@ -14,7 +14,6 @@ import sys
 import architectures
 import checkpoint
 import safetensors_io
-import sentence_networks
 from errors import EXIT_INPUT, EXIT_USAGE, EXIT_WEIGHTS, Refusal, shown
 from tensors import element_count
 
@@ -62,7 +61,7 @@ def parse_arguments(argv):
     p.add_argument("--config", metavar="JSON", help="hyperparameters, a JSON object")
     p.add_argument("--vocab", metavar="FILE",
                    help="vocabulary, a JSON array with one text per class, \"\" for the blank, or "
-                   "a units.txt with a unit and its number in each line")
+                   "a text file: of units with their numbers, of words")
     p.add_argument("--license", metavar="TEXT", help="licence of the weights")
     p.add_argument("--source", metavar="TEXT",
                    help="where the weights are from (default: INPUT's name and sha256)")
@@ -120,12 +119,21 @@ def given_vocab(path):
     try:
         if len(raw) > MAX_VOCAB_BYTES:
             raise ValueError("it is too long")
-        text = raw.decode("utf-8")
-        return safetensors_io.parse_json(text) if text.lstrip()[:1] in ("", "[", "{", '"') \
-            else sentence_networks.units_vocab(text)
+        return raw.decode("utf-8")
     except ValueError as e:
-        raise Refusal(f"--vocab {shown(path)} is neither JSON nor a units.txt: {shown(str(e))}",
-                      EXIT_USAGE) from None
+        raise Refusal(f"--vocab {shown(path)} is not text: {shown(str(e))}", EXIT_USAGE) from None
+
+
+def parse_vocab(text, arch):
+    """The vocabulary in a file of --vocab: JSON, or a text file as the original has it."""
+    read = architectures.ARCHITECTURES[arch].text_vocab
+    try:
+        if text.lstrip()[:1] in ("", "[", "{", '"') or read is None:
+            return safetensors_io.parse_json(text)
+        return read(text)
+    except ValueError as e:
+        raise Refusal(f"--vocab is not JSON{' or text that ' + arch + ' has' if read else ''}: "
+                      f"{shown(str(e))}", EXIT_USAGE) from None
 
 
 def settle_vocab(arch, config, vocab):
@@ -139,15 +147,14 @@ def settle_vocab(arch, config, vocab):
     if vocab is None:
         vocab = known.vocab(config)
     count, fixed = known.texts(config)
-    stated = " and ".join(f'"{text}" at {i}' for i, text in fixed.items())
+    stated = "".join(f', "{text}" at {i}' for i, text in fixed.items())
     if vocab is None:
-        raise Refusal(f"this {arch} has {count} classes, {stated}: state their texts with --vocab",
+        raise Refusal(f"this {arch} has {count} classes{stated}: state their texts with --vocab",
                       EXIT_USAGE)
     if not isinstance(vocab, list) or any(not isinstance(v, str) for v in vocab):
         raise Refusal("--vocab is not a JSON array of texts", EXIT_USAGE)
     if len(vocab) != count or any(vocab[i] != text for i, text in fixed.items()):
-        raise Refusal(f"--vocab must have {count} texts, {stated}; it has {len(vocab)}",
-                      EXIT_USAGE)
+        raise Refusal(f"--vocab must have {count} texts{stated}; it has {len(vocab)}", EXIT_USAGE)
     try:
         compact(vocab).encode("utf-8")
     except UnicodeEncodeError:
@@ -187,7 +194,7 @@ def inherited(metadata, arch, shapes):
 
 def convert(args, progress):
     """Converts as the arguments say; returns the summary."""
-    config, vocab, card = given_config(args.config), given_vocab(args.vocab), given_card(args.card)
+    config, text, card = given_config(args.config), given_vocab(args.vocab), given_card(args.card)
     source, licence = (text if text is None else plain_text(text, option) for text, option in
                        ((args.source, "--source"), (args.license, "--license")))
     output = args.output or os.path.splitext(args.input)[0] + ".safetensors"
@@ -206,7 +213,7 @@ def convert(args, progress):
     old_config, old_vocab, old_card, old_source, old_licence = inherited(metadata, arch, shapes)
     config = architectures.settle_config(arch, shapes, {**(old_config or {}), **config})
     architectures.compare(arch, config, shapes)
-    vocab = settle_vocab(arch, config, old_vocab if vocab is None else vocab)
+    vocab = settle_vocab(arch, config, old_vocab if text is None else parse_vocab(text, arch))
     if source is None:
         source = old_source or (f"{shown(os.path.basename(args.input))}, "
                                 f"sha256 {hashlib.sha256(data).hexdigest()}")

@@ -33,6 +33,8 @@ VARIANTS = {
     "syncvsr_small": ("syncvsr", {"adim": 64, "aheads": 4, "eunits": 128, "elayers": 2, "dheads": 4,
                                   "dunits": 128, "dlayers": 2, "odim": 41, "input_size": 88}),
     "syncvsr_lrs": ("syncvsr", {"input_size": 88}),
+    "syncvsr_lrw_nowb": ("syncvsr_lrw", {"word_boundary": 0, "hidden": 2048}),
+    "syncvsr_landmark_nowb": ("syncvsr_landmark", {"word_boundary": 0}),
 }
 
 # Greys 0 to 255, as SyncVSR's networks get them: (x / 255 - 0.421) / 0.165.
@@ -55,13 +57,18 @@ INPUTS = {"lipnet": {"x": ((1, 3, 75, 64, 128), 0.0, 1.0)},
                             "face": ((2, 15, 48, 96), 0.0, 1.0)},
           "syncvsr_small": {"video": ((1, 40, 1, 88, 88), *GREYS)},
           "syncvsr_lrs": {"video": ((1, 50, 1, 88, 88), *GREYS)},
+          "syncvsr_lrw": {"video": ((2, 1, 29, 96, 96), *GREYS), "word_mask": None},
+          "syncvsr_lrw_nowb": {"video": ((2, 1, 29, 96, 96), *GREYS)},
+          "syncvsr_landmark": {"x": None, "word_mask": None},
+          "syncvsr_landmark_nowb": {"x": None},
           "yunet": {"x": ((2, 3, 96, 128), 0.0, 2.0)},
           "s3fd": {"x": ((1, 3, 256, 256), 0.0, 255.0)}}
 
 # Where the seeds of a network's inputs start with another name, or an input has another seed.
 SEEDS = {"syncnet_color": "wav2lip_syncnet", "synce2e/lip": "synce2e/video",
          "synce2e_fbank/lip": "synce2e_fbank/video",
-         **{f"{net}/video": f"{net}/x" for net in ("syncvsr_small", "syncvsr_lrs")},
+         **{f"{net}/video": f"{net}/x" for net in ("syncvsr_small", "syncvsr_lrs", "syncvsr_lrw")},
+         "syncvsr_lrw_nowb/video": "syncvsr_lrw/x",
          **{f"synce2e_cls_n{n}/matrix": f"synce2e/matrix{n}" for n in (7, 9, 11, 13, 15, 16, 20)}}
 
 # What is subtracted from the channels of a network's inputs.
@@ -91,7 +98,29 @@ def weights(arch):
     return state
 
 
+def landmarks():
+    """Points of two faces as SyncVSR prepares them: 29 frames, and 25 with padding behind them."""
+    clips = np.full((2, 29, 478 * 3), -100, np.float32)
+    for i, frames in enumerate((29, 25)):
+        raw = seeded.seeded_input(f"syncvsr_landmark/raw{frames}", (frames, 478, 3))
+        exact = raw.astype(np.float64)
+        centred = (raw - np.float32(exact.mean((0, 1)))) / np.float32(exact.std(ddof=1))
+        clips[i, :frames] = centred.reshape(frames, -1)
+    return clips
+
+
+def word_mask():
+    """Words of 11 and 6 frames in the middle of 29."""
+    mask = np.zeros((2, 29), np.float32)
+    mask[0, 9:20] = mask[1, 11:17] = 1
+    return mask
+
+
 def network_input(arch, name):
+    if arch.startswith("syncvsr_landmark") and name == "x":
+        return landmarks()
+    if name == "word_mask":
+        return word_mask()
     if VARIANTS.get(arch, [None])[0] == "synce2e" and name == "aud":  # windows of one piece
         mel = seeded.seeded_input(f"{arch}/mel", (40, 60), -2.0, 2.0)
         return np.stack([mel[None, :, 4 * t:4 * t + 20] for t in range(11)])

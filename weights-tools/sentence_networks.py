@@ -19,6 +19,18 @@ SYNCVSR_UNUSED = ("wav2vec.",)
 # How mouths are cut out for it; without it syncvsr_lrs3 for 96 pixels, autoavsr for 88.
 SYNCVSR_CROPS = ("syncvsr_lrs2", "syncvsr_lrs3", "autoavsr")
 SYNCVSR_OPTIONAL = ("crop", "min_confidence", "window_frames")
+# word_boundary: a mask of the frames of the word is an input. hidden: of the feed-forward parts,
+# four times the width where it is left out.
+LRW_CONFIG = {"depth": 12, "heads": 8, "num_labels": 500, "word_boundary": 1,
+              "frontend_widths": RESNET18_WIDTHS, "hidden": 2052, "audio_outputs": 2560,
+              "input_size": 96, "frame_rate": 25}
+# The authors' state_dict has a whole ResNet-18, of which the stages are used.
+LRW_UNUSED = ("wav2vec.", "resnet.conv1.", "resnet.bn1.", "resnet.fc.")
+LRW_HEAD, LRW_ROTATED = 64, 32
+LANDMARK_CONFIG = {"layers": 8, "dim": 320, "heads": 4, "hidden": 1280, "labels": 500,
+                   "input_features": 1434, "word_boundary": 1, "audio_outputs": 2560,
+                   "frame_rate": 25}
+AUDIO_CODES = 320
 
 
 # ---- parameters
@@ -117,6 +129,56 @@ def syncvsr_parameters(config):
     return shapes
 
 
+def lrw_parameters(config):
+    widths, inner = config["frontend_widths"], LRW_HEAD * config["heads"]
+    width = widths[3] + config["word_boundary"]
+    shapes = {"cls_token": (1, 1, width), **stem("stem3d.0", "stem3d.1", widths[0]),
+              **resnet18("resnet.", widths)}
+    if config["audio_outputs"]:
+        shapes.update(linear("audio_projection", config["audio_outputs"], width))
+    for i in range(2 * config["depth"]):
+        layer = f"encoder.layers.{i}"
+        shapes[f"{layer}.0.0.g"] = (width,)
+        if i % 2:
+            shapes.update(linear(f"{layer}.1.ff.0.proj", 2 * config["hidden"], width))
+            shapes.update(linear(f"{layer}.1.ff.3", width, config["hidden"]))
+        else:
+            shapes.update({f"{layer}.1.to_{part}.weight": (inner, width) for part in "qkv"})
+            shapes[f"{layer}.1.to_out.weight"] = (width, inner)
+    shapes["encoder.rotary_pos_emb.inv_freq"] = (LRW_ROTATED // 2,)
+    return {**shapes, **linear("category_classifier", config["num_labels"], width)}
+
+
+def dense(name, inputs, out):
+    return {f"{name}/kernel": (*inputs, *out), f"{name}/bias": out}
+
+
+def landmark_parameters(config):
+    heads, dim, hidden = config["heads"], config["dim"], config["hidden"]
+    width, head = dim + config["word_boundary"], (heads, dim // heads)
+    root = "params/model"
+    shapes = {f"{root}/cls_token": (1, 1, width),
+              **dense(f"{root}/wte", (1, config["input_features"]), (dim,))}
+
+    def layer_norm(name):
+        return {f"{name}/scale": (width,), f"{name}/bias": (width,)}
+
+    for i in range(config["layers"]):
+        layer = f"{root}/layer_{i}"
+        shapes.update(layer_norm(f"{layer}/norm_attn"))
+        for part in "qkv":
+            shapes.update(dense(f"{layer}/attn/w{part}", (width,), head))
+        shapes.update({**dense(f"{layer}/attn/wo", head, (width,)),
+                       **layer_norm(f"{layer}/norm_ff"),
+                       **dense(f"{layer}/ff/w1", (width,), (hidden,)),
+                       **dense(f"{layer}/ff/w2", (hidden,), (width,))})
+    shapes.update({**layer_norm(f"{root}/norm"),
+                   **dense(f"{root}/head", (width,), (config["labels"],))})
+    if config["audio_outputs"]:
+        shapes.update(dense("params/audio_classifier", (width,), (config["audio_outputs"],)))
+    return shapes
+
+
 # ---- what shapes tell
 
 def size(shapes, name, axis, rank):
@@ -125,11 +187,11 @@ def size(shapes, name, axis, rank):
     return shape[axis] if len(shape) == rank and shape[axis] > 0 else None
 
 
-def layer_count(shapes, start):
+def layer_count(shapes, start, most=MAX_LAYERS):
     """How many numbers 0, 1, ... follow `start` in names."""
     numbers = {name[len(start):].split(".")[0] for name in shapes if name.startswith(start)}
     count = 0
-    while str(count) in numbers and count < MAX_LAYERS:
+    while str(count) in numbers and count < most:
         count += 1
     return count or None
 
@@ -157,6 +219,36 @@ def syncvsr_from_shapes(shapes):
         "odim": size(shapes, "ctc.ctc_lo.bias", 0, 1),
         "frontend_widths": resnet18_widths(shapes, "encoder.frontend.trunk."),
         "audio_outputs": size(shapes, "audio_classifier.bias", 0, 1)})
+
+
+def lrw_from_shapes(shapes):
+    widths = resnet18_widths(shapes, "resnet.")
+    width = size(shapes, "cls_token", 2, 3)
+    inner = size(shapes, "encoder.layers.0.1.to_q.weight", 0, 2)
+    layers = layer_count(shapes, "encoder.layers.", 2 * MAX_LAYERS)
+    return known({
+        "depth": layers and layers // 2, "heads": inner and inner // LRW_HEAD,
+        "num_labels": size(shapes, "category_classifier.bias", 0, 1),
+        "word_boundary": int(width != widths[3]) if width and widths else None,
+        "frontend_widths": widths,
+        "hidden": size(shapes, "encoder.layers.1.1.ff.3.weight", 1, 2),
+        "audio_outputs": size(shapes, "audio_projection.bias", 0, 1) or 0})
+
+
+def landmark_from_shapes(shapes):
+    root = "params/model"
+    dim, width = size(shapes, f"{root}/wte/bias", 0, 1), size(shapes, f"{root}/cls_token", 2, 3)
+    count = 0
+    while f"{root}/layer_{count}/norm_ff/scale" in shapes and count < MAX_LAYERS:
+        count += 1
+    return known({
+        "layers": count or None, "dim": dim,
+        "heads": size(shapes, f"{root}/layer_0/attn/wq/bias", 0, 2),
+        "hidden": size(shapes, f"{root}/layer_0/ff/w1/bias", 0, 1),
+        "labels": size(shapes, f"{root}/head/bias", 0, 1),
+        "input_features": size(shapes, f"{root}/wte/kernel", 1, 3),
+        "word_boundary": int(width != dim) if width and dim else None,
+        "audio_outputs": size(shapes, "params/audio_classifier/bias", 0, 1) or 0})
 
 
 # ---- checks
@@ -211,16 +303,53 @@ def syncvsr_check(config):
                       EXIT_USAGE)
 
 
+def check_words(config):
+    check_whole(config, "word_boundary", 0, 1)
+    check_whole(config, "hidden", 1, 4 * MAX_WIDTH)
+    check_whole(config, "audio_outputs", 0, MAX_TOKENS)
+    check_rate(config)
+    if config["audio_outputs"] % AUDIO_CODES:
+        raise Refusal(f"--config: audio_outputs must be a multiple of {AUDIO_CODES}", EXIT_USAGE)
+
+
+def lrw_check(config):
+    check_words(config)
+    check_whole(config, "depth", 1, MAX_LAYERS)
+    check_whole(config, "heads", 1, MAX_WIDTH // LRW_HEAD)
+    check_whole(config, "num_labels", 1, MAX_TOKENS)
+    check_widths(config, "frontend_widths")
+    check_whole(config, "input_size", 96, 96)
+
+
+def landmark_check(config):
+    check_words(config)
+    check_whole(config, "layers", 1, MAX_LAYERS)
+    check_whole(config, "labels", 1, MAX_TOKENS)
+    for key in ("dim", "heads", "input_features"):
+        check_whole(config, key, 1, MAX_WIDTH)
+    if config["dim"] % (2 * config["heads"]):
+        raise Refusal(f"--config: dim ({config['dim']}) must be an even multiple of heads "
+                      f"({config['heads']})", EXIT_USAGE)
+
+
 # ---- vocabulary
-
-def syncvsr_vocab(_config):
-    """Units are no part of a checkpoint."""
-    return None
-
 
 def syncvsr_texts(config):
     """How many texts the vocabulary has, and which of them are fixed."""
     return config["odim"], {0: "<blank>", config["odim"] - 1: "<eos>"}
+
+
+def lrw_texts(config):
+    return config["num_labels"], {}
+
+
+def landmark_texts(config):
+    return config["labels"], {}
+
+
+def words_vocab(text):
+    """The words of a labels.txt, one in each line."""
+    return [line.strip() for line in text.splitlines()]
 
 
 def units_vocab(text):

@@ -82,7 +82,7 @@ def test_another_alphabet(layout, weights, tmp_path, run_convert, refused):
     def wider(name, value):
         return np.concatenate([value, value[..., :2]], -1) if name.startswith("dense1") else value
     written(tmp_path / "in.h5", layout, weights, change=wider)
-    refused(tmp_path / "in.h5", "30 classes with blank 29", code=2)
+    refused(tmp_path / "in.h5", '30 classes, "" at 29', code=2)
     (tmp_path / "vocab.json").write_text(json.dumps([str(n) for n in range(29)] + [""]))
     result = run_convert(tmp_path / "in.h5", "--vocab", tmp_path / "vocab.json")
     assert result.code == 0, result.err

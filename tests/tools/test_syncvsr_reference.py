@@ -18,6 +18,10 @@ NARROW = {
     "syncvsr": {"adim": 16, "aheads": 2, "eunits": 24, "elayers": 2, "cnn_module_kernel": 7,
                 "dheads": 2, "dunits": 20, "dlayers": 1, "odim": 9,
                 "frontend_widths": [4, 6, 8, 10]},
+    "syncvsr_lrw": {"depth": 2, "heads": 1, "num_labels": 3, "frontend_widths": [4, 6, 8, 10],
+                    "hidden": 20, "audio_outputs": 640},
+    "syncvsr_landmark": {"layers": 2, "dim": 16, "heads": 2, "hidden": 24, "labels": 3,
+                         "input_features": 12, "audio_outputs": 320},
 }
 UNITS = ["<unk>", "'", "A", "B B", "\u2581", "\u2581THE", "\u2581 X"]
 PUBLISHED = os.path.join(ROOT, os.pardir, "shared", "goldens", "syncvsr_lrs")
@@ -37,12 +41,13 @@ def expect_near(ours, golden, error):
     assert ours.shape == golden.shape and np.abs(ours - golden).max() <= limit
 
 
-@pytest.mark.parametrize("net", ["syncvsr_small"])
+@pytest.mark.parametrize("net", ["syncvsr_small", "syncvsr_lrw_nowb", "syncvsr_landmark",
+                                 "syncvsr_landmark_nowb"])
 def test_golden(net):
     model, manifest = network(net)
     x = {n: seeded_weights.network_input(net, n) for n in seeded_weights.INPUTS[net]}
     outputs = run.run(model, x)
-    assert outputs.keys() == manifest["outputs"].keys()
+    assert outputs.keys() >= manifest["outputs"].keys()
     for name, entry in manifest["outputs"].items():
         expect_near(outputs[name], np.load(os.path.join(GOLDENS, net, entry["file"])),
                     entry["max_abs_diff_to_float64_run"])
@@ -144,6 +149,37 @@ def test_units_that_are_refused(text, says, refused, tmp_path):
     save_checkpoint(path, state, "plain")
     units.write_text(text, encoding="utf-8")
     refused(path, says, code=2, options=("--vocab", units))
+
+
+@pytest.mark.parametrize("boundary", [0, 1])
+@pytest.mark.parametrize("arch", ["syncvsr_lrw", "syncvsr_landmark"])
+def test_word_checkpoints(arch, boundary, run_convert, refused, tmp_path):
+    """A Lightning file with a whole ResNet-18 and the teacher; the flax tree without its root."""
+    config, state = narrow(arch, word_boundary=boundary)
+    path, labels, made = tmp_path / "w.npz", tmp_path / "labels.txt", tmp_path / "w.safetensors"
+    labels.write_text("ABOUT\nABSOLUTELY\nABUSE\n")
+    if arch == "syncvsr_lrw":
+        path = tmp_path / "w.ckpt"
+        unused = {"resnet.conv1.weight": torch.zeros(64, 3, 7, 7),
+                  "resnet.bn1.bias": torch.zeros(64), "resnet.fc.bias": torch.zeros(1000),
+                  "wav2vec.quantizer.codevectors": torch.zeros(1, 2)}
+        torch.save({"epoch": 3, "state_dict": {
+            **{n: torch.from_numpy(v) for n, v in state.items()}, **batches(state), **unused}},
+            path)
+    else:
+        np.savez(path, **{n[len("params/"):]: v for n, v in state.items()})
+    refused(path, "3 classes: state their texts with --vocab", code=2)
+    result = run_convert(path, "-o", made, "--json", "--vocab", labels)
+    assert result.code == 0, result.err
+    tensors, metadata, _ = checkpoint.read(checkpoint.open_bytes(made))
+    assert metadata["viseme.arch"] == arch and json.loads(metadata["viseme.config"]) == config
+    assert json.loads(metadata["viseme.vocab"]) == ["ABOUT", "ABSOLUTELY", "ABUSE"]
+    assert tensors.keys() == state.keys()
+    for name in state:
+        np.testing.assert_array_equal(tensors[name].f32(), state[name], err_msg=name)
+    given = ("--vocab", labels, "--config")
+    refused(path, "heads", code=2, options=(*given, '{"heads": 0}'))
+    refused(path, "misshapen", options=(*given, json.dumps({"word_boundary": 1 - boundary})))
 
 
 def test_published_sizes(run_convert):

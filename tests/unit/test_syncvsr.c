@@ -37,6 +37,32 @@ static const struct pair sentence[] = {
     {"encoder.after_norm.weight", "after_norm"},
 };
 
+static const struct pair word[] = {
+    {"maxpool", "stem3d"},
+    {"resnet.layer1.1.conv2", "resnet.layer1"},
+    {"resnet.layer2.1.conv2", "resnet.layer2"},
+    {"resnet.layer3.1.conv2", "resnet.layer3"},
+    {"resnet.layer4.1.conv2", "resnet.layer4"},
+    {"encoder.layers.0.0.0.g", "enc.layer0.norm"},
+    {"encoder.layers.0.1.to_out", "enc.layer0.out"},
+    {"encoder.layers.1.0.0.g", "enc.layer1.norm"},
+    {"encoder.layers.1.1.ff.3", "enc.layer1.out"},
+    {"encoder.layers.2.1.to_out", "enc.layer2.out"},
+    {"encoder.layers.7.1.ff.3", "enc.layer7.out"},
+    {"encoder.layers.15.1.ff.3", "enc.layer15.out"},
+    {"encoder.layers.23.1.ff.3", "enc.layer23.out"},
+};
+
+static const struct pair points[] = {
+    {"params/model/wte", "wte"},
+    {"params/model/layer_0/norm_attn/scale", "layer_0.norm_attn"},
+    {"params/model/layer_0/ff/w2", "layer_0"},
+    {"params/model/layer_1/ff/w2", "layer_1"},
+    {"params/model/layer_4/ff/w2", "layer_4"},
+    {"params/model/layer_7/ff/w2", "layer_7"},
+    {"params/model/norm/scale", "norm"},
+};
+
 struct golden {
     const char *net;
     const char *inputs[2]; /* NULL: none */
@@ -46,6 +72,8 @@ struct golden {
 
 static const struct golden goldens[] = {
     {"syncvsr_small", {"video"}, sentence, sizeof sentence / sizeof *sentence},
+    {"syncvsr_lrw", {"video", "word_mask"}, word, sizeof word / sizeof *word},
+    {"syncvsr_landmark", {"x", "word_mask"}, points, sizeof points / sizeof *points},
 };
 
 static viseme_model *open_model(const char *net)

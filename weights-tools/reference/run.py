@@ -21,7 +21,7 @@ from errors import EXIT_USAGE, Refusal  # noqa: E402
 from output import complete_file  # noqa: E402
 
 NETWORKS = ["blazeface", "facemesh", "lipnet", "synce2e", "synce2e_cls", "syncnet", "syncnet_color",
-            "syncvsr", "wav2lip", "wav2lip_disc"]
+            "syncvsr", "syncvsr_landmark", "syncvsr_lrw", "wav2lip", "wav2lip_disc"]
 
 
 def load(arch, path):
