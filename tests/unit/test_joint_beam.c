@@ -1,9 +1,9 @@
 /* The joint beam search against every case that upstream's search was run on, and its CTC prefix
  * scores; the same results for any number of threads; options and inputs it refuses.
  *
- *   test_joint_beam WEIGHTS   also searches ../shared/goldens/syncvsr_lrs with the full network's
- *                             seeded weights (bench/search.py --only-write makes them), and says how
- *                             near it came */
+ *   test_joint_beam WEIGHTS   searches ../shared/goldens/syncvsr_lrs instead, with the published
+ *                             size's stand-in weights (bench/search.py --only-write makes them)
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
