@@ -27,9 +27,8 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.dirname(HERE), os.path.join(ROOT, "weights-tools")]
-import grid  # noqa: E402
 import record  # noqa: E402
-import testset  # noqa: E402
+import sync_clips  # noqa: E402
 from reference.logmel import mel_power, normalized_log  # noqa: E402
 from reference.sync_methods import diagonal_means, sliding_window  # noqa: E402
 from train.alignments import read_folder  # noqa: E402
@@ -122,44 +121,28 @@ class Trained:
 # ---- Clips --------------------------------------------------------------------------------------
 
 class Clip:
-    """speech: frames [first, last); crops and sound by the rule of SyncNet's pipeline."""
+    """speech: frames [first, last); crops [T size size 3] and sound as `viseme sync` has them."""
 
-    def __init__(self, program, path, words):
+    def __init__(self, program, path, words, size):
         times, boxes = find_boxes(program, path)
-        self.frames, samples = decode(path)
-        self.frames = self.frames[:len(times)]
-        self.squares = squares(boxes)
-        power = mel_power(part_of(samples, times[0], SAMPLES * len(self.frames) + 240))
+        frames, samples = decode(path)
+        self.crops = np.stack([cut(f, s, size) for f, s in zip(frames, squares(boxes))])
+        power = mel_power(part_of(samples, times[0], SAMPLES * len(self.crops) + 240))
         self.speech = spoken(words and [(a - times[0], b - times[0], w) for a, b, w in words],
                              power)
         mel = normalized_log(power).astype(np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(mel, 20, axis=1)[:, ::4]
-        self.windows = np.ascontiguousarray(windows.transpose(1, 0, 2))[:len(self.frames) - 4]
-
-    def embed(self, net):
-        crops = np.stack([cut(f, s, net.frame_size) for f, s in zip(self.frames, self.squares)])
-        return net.embed(crops, self.windows)
+        self.windows = np.ascontiguousarray(windows.transpose(1, 0, 2))[:len(self.crops) - 4]
 
 
-def data_sets(quick, jobs):
-    """[(name, paths)] of the clips."""
-    known, others = grid.clips()
-    drawn = [c["path"] for kind in testset.SENTENCES
-             for c in testset.clips(kind, "clean", testset.QUICK if quick else None, jobs)]
-    few = testset.QUICK if quick else None
-    sets = [("speaker 1 of GRID", known[:few]), ("other speakers of GRID", others[:few]),
-            ("rendered faces", drawn[:few])]
-    return [(name, paths) for name, paths in sets if paths]
-
-
-def load(program, paths):
-    """Clips, those without a face left out."""
+def load(program, paths, size):
+    """Clips with pictures of this size, those without a face left out."""
     made = []
     for path in paths:
         folder, name = os.path.split(path)
         name = os.path.splitext(name)[0]
         try:
-            made.append(Clip(program, path, read_folder(folder, [name]).get(name)))
+            made.append(Clip(program, path, read_folder(folder, [name]).get(name), size))
         except CropError as error:
             print(f"left out: {error}", file=sys.stderr)
     return made
@@ -202,7 +185,8 @@ def sureness(method, found):
 
 def evaluate(clips, nets, methods):
     """Rows {method, frames, exact, exact_sd, near, near_sd, unknown, windows, silent}, percent."""
-    pairs = {net: [clip.embed(net) for clip in clips] for net in set(nets.values())}
+    pairs = {net: [net.embed(clip.crops, clip.windows) for clip in clips]
+             for net in set(nets.values())}
     rows = []
     for frames in FRAMES:
         size, rng = frames - WINDOW + 1, np.random.default_rng(frames)
@@ -242,8 +226,8 @@ def measure(settings):
         nets = {"SyncNet-cls": shipped, "SyncNet-e2e": shipped}
         methods = [m for m in METHODS if m != "SyncNet-cls"]
     sets = []
-    for name, paths in data_sets(settings.quick, settings.jobs):
-        clips = load(settings.program, paths)
+    for name, paths in sync_clips.data_sets(settings.quick, settings.jobs):
+        clips = load(settings.program, paths, nets["SyncNet-e2e"].frame_size)
         if clips:
             sets.append({"name": name, "clips": len(clips),
                          "rows": evaluate(clips, nets, methods)})
