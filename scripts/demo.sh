@@ -1,10 +1,12 @@
 #!/bin/sh
-# What `make demo` shows: clips read by this build, beside what is said in them; then a self-check.
+# What `make demo` shows: clips read by this build, beside what is said in them; a drawn face that
+# says a sentence, and what is read off its lips; then a self-check.
 #
 #   scripts/demo.sh [CLIP.mp4 ...]
 #
-# Without arguments: the clips of demo/, and the self-check. A CLIP.txt beside a clip says what is
-# said in it. Subtitles and pictures go to $OUT (default demo/out). Honours BUILD and PYTHON.
+# Without arguments: the clips of demo/, the face (where its weights and espeak-ng are), and the
+# self-check. A CLIP.txt beside a clip says what is said in it. Subtitles, pictures and the face's
+# video go to $OUT (default demo/out). Honours BUILD, PYTHON and VISEME_WEIGHTS, a folder.
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
@@ -58,6 +60,24 @@ else
 fi
 if [ $check = 0 ]; then
     exit
+fi
+
+sentence="place blue at f two now"
+if [ -r "${VISEME_WEIGHTS:-$build/../weights}/wav2lip.safetensors" ] &&
+    command -v espeak-ng >/dev/null; then
+    echo
+    echo "A drawn face says: $sentence"
+    "$viseme" say "$sentence" --avatar ada -o "$out/say.mp4" 2>"$scratch/told" || {
+        cat "$scratch/told"
+        exit 1
+    }
+    if [ $pictures = 1 ]; then
+        set -- --plot "$out/say.png"
+    else
+        set --
+    fi
+    echo "  read off its lips: $("$viseme" read -q "$@" "$out/say.mp4")"
+    echo "  $out/say.mp4${1:+, its frames and mouths in $out/say.png}"
 fi
 
 echo
