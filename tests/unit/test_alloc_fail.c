@@ -27,6 +27,7 @@
 #include "io/png.h"
 #include "nets/joint_beam.h"
 #include "nets/tokens.h"
+#include "tasks/sentences.h"
 #include "tests/support/data.h"
 #include "tests/support/drawn_face.h"
 #include "tests/support/scratch.h"
@@ -388,6 +389,60 @@ static viseme_status search_for_tokens(viseme_error *err)
     return status;
 }
 
+/* Two windows of sentences, put together. */
+static viseme_status write_sentences(viseme_error *err)
+{
+    enum { ROWS = 6, WIDTH = 64, TOKENS = 41 };
+    static const float encoder[ROWS * WIDTH], ctc_logp[ROWS * TOKENS];
+    const viseme_reader_options opts = {.beam = 2, .nbest = 2, .threads = 1};
+    struct vis_sentences *s = NULL;
+    struct vis_decoded found = {0};
+    int watched = watching;
+    watching = 0;
+    viseme_model *model = token_model_open("token_decoder.safetensors", VISEME_CPU_AUTO);
+    watching = watched;
+    viseme_status status = vis_sentences_open(&s, &opts, model, TOKENS, err);
+    for (int i = 0; i < 2 && status == VISEME_OK; i++)
+        status = vis_sentences_add(s, encoder, ctc_logp, ROWS, 3 * i, err);
+    if (status == VISEME_OK)
+        status = vis_sentences_finish(s, 0, 25, &found, err);
+    vis_decoded_free(&found);
+    vis_sentences_close(s);
+    viseme_model_close(model);
+    return status;
+}
+
+/* Frames with a face to crops of every kind. */
+static viseme_status cut_crops(viseme_error *err)
+{
+    static struct canvas frame;
+    viseme_status status = VISEME_OK;
+    if (!frame.bytes) {
+        int watched = watching;
+        watching = 0;
+        frame = blank(160, 120);
+        draw_face(&frame, 80, 60, 60);
+        watching = watched;
+    }
+    for (int kind = VISEME_CROP_LIPNET; kind <= VISEME_CROP_AUTOAVSR && status == VISEME_OK;
+         kind++) {
+        const viseme_crop_options opts = {.cascade_xml = drawn_cascade,
+                                          .cascade_bytes = strlen(drawn_cascade),
+                                          .kind = (viseme_crop_kind)kind};
+        viseme_cropper *cropper;
+        viseme_crop crop;
+        status = viseme_cropper_open(&cropper, &opts, err);
+        for (int i = 0; i < 4 && status == VISEME_OK; i++) {
+            status = i < 3 ? viseme_cropper_push(cropper, &frame.image, i * 0.04, err)
+                           : viseme_cropper_finish(cropper, err);
+            while (status == VISEME_OK && viseme_cropper_next(cropper, &crop))
+                ;
+        }
+        viseme_cropper_close(cropper);
+    }
+    return status;
+}
+
 static viseme_status read_pictures(viseme_error *err)
 {
     struct vis_frames *frames;
@@ -545,6 +600,8 @@ int main(void)
         SCENE(read_with_a_grammar, 60),
         SCENE(read_with_a_language_model, 60),
         SCENE(search_for_tokens, 100),
+        SCENE(write_sentences, 60),
+        SCENE(cut_crops, 60),
         SCENE(read_pictures, 5),
 #if VIS_FFMPEG
         SCENE(read_a_video, 3),
