@@ -458,5 +458,5 @@ void vis_token_stepper_release(struct vis_token_stepper *s, int position)
 
 int vis_token_stepper_kept(const struct vis_token_stepper *s)
 {
-    return s->tree.chunk_count * VIS_TOKEN_TREE_CHUNK - s->tree.free_count;
+    return s->tree.chunk_count * s->tree.chunk_slots - s->tree.free_count;
 }

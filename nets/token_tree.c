@@ -5,9 +5,19 @@
 
 #include "engine/memory.h"
 
+/* A chunk fits two huge pages if that is 16 to 128 slots. */
+enum { CHUNK_BYTES = 4 << 20, LEAST_SLOTS = 16, MOST_SLOTS = 128 };
+
 void vis_token_tree_init(struct vis_token_tree *tree, size_t slot_floats)
 {
-    *tree = (struct vis_token_tree){.first_free = VIS_TOKEN_NONE, .slot_floats = slot_floats};
+    const size_t fit = CHUNK_BYTES / (slot_floats * sizeof(float));
+    *tree = (struct vis_token_tree){
+        .first_free = VIS_TOKEN_NONE,
+        .slot_floats = slot_floats,
+        .chunk_slots = fit < LEAST_SLOTS  ? LEAST_SLOTS
+                       : fit > MOST_SLOTS ? MOST_SLOTS
+                                          : (int)fit,
+    };
 }
 
 void vis_token_tree_free(struct vis_token_tree *tree)
@@ -22,21 +32,21 @@ void vis_token_tree_free(struct vis_token_tree *tree)
 
 static viseme_status add_chunk(struct vis_token_tree *tree, viseme_error *err)
 {
-    const size_t chunks = (size_t)tree->chunk_count + 1;
-    const size_t bytes = VIS_TOKEN_TREE_CHUNK * tree->slot_floats * sizeof(float);
+    const size_t chunks = (size_t)tree->chunk_count + 1, slots = (size_t)tree->chunk_slots;
+    const size_t bytes = slots * tree->slot_floats * sizeof(float);
     float **p = realloc(tree->chunks, chunks * sizeof *p);
     if (!p)
         return vis_fail_nomem(err, chunks * sizeof *p);
     tree->chunks = p;
-    p = realloc(tree->free_slots, chunks * VIS_TOKEN_TREE_CHUNK * sizeof *p);
+    p = realloc(tree->free_slots, chunks * slots * sizeof *p);
     if (!p)
-        return vis_fail_nomem(err, chunks * VIS_TOKEN_TREE_CHUNK * sizeof *p);
+        return vis_fail_nomem(err, chunks * slots * sizeof *p);
     tree->free_slots = p;
     float *chunk = vis_memory_alloc(bytes);
     if (!chunk)
         return vis_fail_nomem(err, bytes);
     tree->chunks[tree->chunk_count++] = chunk;
-    for (size_t i = VIS_TOKEN_TREE_CHUNK; i-- > 0;)
+    for (size_t i = slots; i-- > 0;)
         tree->free_slots[tree->free_count++] = chunk + i * tree->slot_floats;
     return VISEME_OK;
 }

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-enum { VIS_TOKEN_NONE = -1, VIS_TOKEN_TREE_CHUNK = 64 /* slots */ };
+enum { VIS_TOKEN_NONE = -1 };
 
 struct vis_token_position {
     int parent, token, depth; /* parent VIS_TOKEN_NONE, depth 0: the first */
@@ -23,9 +23,9 @@ struct vis_token_tree {
     struct vis_token_position *positions; /* [used], room for `room` */
     int used, room, first_free;
     size_t slot_floats;
-    float **chunks;     /* [chunk_count] of VIS_TOKEN_TREE_CHUNK slots each */
+    float **chunks;     /* [chunk_count] of chunk_slots each */
     float **free_slots; /* [free_count] of all slots */
-    int chunk_count, free_count;
+    int chunk_slots, chunk_count, free_count;
 };
 
 /* slot_floats >= 1. Free with vis_token_tree_free(). */
