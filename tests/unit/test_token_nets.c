@@ -12,6 +12,7 @@
 
 #include "engine/model.h"
 #include "nets/token_stepper.h"
+#include "tests/support/data.h"
 #include "tests/support/token_model.h"
 #include "tests/support/weights_file.h"
 
@@ -27,10 +28,9 @@ struct opened {
     struct vis_token_stepper *stepper;
 };
 
-static struct opened open_net(const char *file, enum vis_token_kind kind, viseme_cpu cpu,
-                              int threads, int rows)
+static struct opened open_with(viseme_model *model, enum vis_token_kind kind, int threads, int rows)
 {
-    struct opened o = {.model = token_model_open(file, cpu)};
+    struct opened o = {.model = model};
     struct vis_npy encoder = token_golden("encoder.npy");
     const int decoder = kind == VIS_TOKEN_DECODER;
     viseme_error err;
@@ -43,6 +43,12 @@ static struct opened open_net(const char *file, enum vis_token_kind kind, viseme
     vis_npy_free(&encoder);
     assert_int_equal(o.net->tokens, TOKENS);
     return o;
+}
+
+static struct opened open_net(const char *file, enum vis_token_kind kind, viseme_cpu cpu,
+                              int threads, int rows)
+{
+    return open_with(token_model_open(file, cpu), kind, threads, rows);
 }
 
 static void close_net(struct opened *o)
@@ -60,29 +66,32 @@ static void check_row(const float *got, const float *want, int step, int row)
                      (double)got[c], (double)want[c]);
 }
 
-/* The golden's prefix as one hypothesis, at every CPU level. */
-static void follow_prefix(const char *file, enum vis_token_kind kind, const char *golden)
+/* The golden's prefix as one hypothesis. */
+static void follow_with(struct opened o, const char *golden)
 {
     struct vis_npy want = token_golden(golden);
     assert_int_equal(want.shape[want.rank - 1], TOKENS);
-    for (int cpu = VISEME_CPU_C; cpu <= (int)viseme_cpu_best(); cpu++) {
-        struct opened o = open_net(file, kind, (viseme_cpu)cpu, 2, 1);
-        int at = VIS_TOKEN_NONE;
-        float logp[TOKENS];
-        for (int i = 0; i < STEPS; i++) {
-            const int before = at;
-            assert_int_equal(
-                vis_token_stepper_step(o.stepper, 1, &before, &prefix[i], &at, logp, NULL),
-                VISEME_OK);
-            check_row(logp, want.data + (ptrdiff_t)i * TOKENS, i, 0);
-            vis_token_stepper_release(o.stepper, before);
-        }
-        assert_int_equal(vis_token_stepper_kept(o.stepper), STEPS);
-        vis_token_stepper_release(o.stepper, at);
-        assert_int_equal(vis_token_stepper_kept(o.stepper), 0);
-        close_net(&o);
+    int at = VIS_TOKEN_NONE;
+    float logp[TOKENS];
+    for (int i = 0; i < STEPS; i++) {
+        const int before = at;
+        assert_int_equal(vis_token_stepper_step(o.stepper, 1, &before, &prefix[i], &at, logp, NULL),
+                         VISEME_OK);
+        check_row(logp, want.data + (ptrdiff_t)i * TOKENS, i, 0);
+        vis_token_stepper_release(o.stepper, before);
     }
+    assert_int_equal(vis_token_stepper_kept(o.stepper), STEPS);
+    vis_token_stepper_release(o.stepper, at);
+    assert_int_equal(vis_token_stepper_kept(o.stepper), 0);
     vis_npy_free(&want);
+    close_net(&o);
+}
+
+/* At every CPU level. */
+static void follow_prefix(const char *file, enum vis_token_kind kind, const char *golden)
+{
+    for (int cpu = VISEME_CPU_C; cpu <= (int)viseme_cpu_best(); cpu++)
+        follow_with(open_net(file, kind, (viseme_cpu)cpu, 2, 1), golden);
 }
 
 static void decoder_follows_prefix(void **state)
@@ -101,6 +110,24 @@ static void lm_with_positions(void **state)
 {
     (void)state;
     follow_prefix("token_lm_sinusoidal.safetensors", VIS_TOKEN_LM, "lm_logp_sinusoidal.npy");
+}
+
+static void with_blas(void **state)
+{
+    (void)state;
+    static const char *const files[2] = {"token_decoder.safetensors", "token_lm_none.safetensors"};
+    static const char *const goldens[2] = {"decoder_logp.npy", "lm_logp_none.npy"};
+    const viseme_model_options options = {VISEME_CPU_AUTO, VISEME_GEMM_BLAS};
+    if (!vis_gemm_has_blas())
+        skip();
+    for (int i = 0; i < 2; i++) {
+        viseme_model *model;
+        viseme_error err;
+        if (vis_model_open(&model, test_data(files[i]), &options, token_model_find, &err) !=
+            VISEME_OK)
+            fail_msg("%s", err.message);
+        follow_with(open_with(model, i == 0 ? VIS_TOKEN_DECODER : VIS_TOKEN_LM, 2, 1), goldens[i]);
+    }
 }
 
 /* Three prefixes side by side: their first tokens are one position, in turns in another order. */
@@ -296,6 +323,7 @@ int main(void)
         cmocka_unit_test(decoder_follows_prefix),
         cmocka_unit_test(lm_follows_prefix),
         cmocka_unit_test(lm_with_positions),
+        cmocka_unit_test(with_blas),
         cmocka_unit_test(shared_beginnings),
         cmocka_unit_test(same_bits),
         cmocka_unit_test(lm_hides_token_0),
