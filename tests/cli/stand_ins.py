@@ -1,4 +1,5 @@
-"""Stand-in weights for the networks that move lips, narrow and made by hand.
+"""Stand-in weights: for networks that move lips, narrow and made by hand; for those that write
+sentences, narrow and drawn.
 
 A generator that copies: its face is the reference face with less contrast, whatever is said, so
 what comes out of it is known. Or one that paints: every pixel has one colour."""
@@ -12,7 +13,10 @@ import numpy as np
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
 
+import language_networks  # noqa: E402
+import sentence_networks  # noqa: E402
 import wav2lip_networks as networks  # noqa: E402
+from reference import seeded  # noqa: E402
 
 NARROW = {"face_widths": [6, 2, 2, 2, 2, 2, 2], "face_residuals": [0] * 6,
           "audio_widths": [2] * 5, "audio_residuals": [0] * 4,
@@ -20,6 +24,10 @@ NARROW = {"face_widths": [6, 2, 2, 2, 2, 2, 2], "face_residuals": [0] * 6,
 NARROW_EXPERT = {"face_widths": [2] * 7, "face_residuals": [0] * 6,
                  "audio_widths": [2] * 5, "audio_residuals": [0] * 4}
 GREEN = (20, 200, 30)  # B, G, R
+NARROW_READER = {"adim": 32, "aheads": 2, "eunits": 48, "elayers": 1, "dheads": 2, "dunits": 48,
+                 "dlayers": 1, "odim": 40, "frontend_widths": [8, 8, 16, 16],
+                 "cnn_module_kernel": 7}
+NARROW_LM = {"layer": 1, "unit": 32, "att_unit": 16, "embed_unit": 8, "head": 2, "odim": 40}
 SLOPE = 3.0  # of the sigmoid's argument: a copy has 3 / 4 of the contrast
 
 
@@ -72,3 +80,19 @@ def expert(path):
         if name.endswith("conv_block.1.bias"):
             w[name][0] = 1
     return save(path, "syncnet_color", config, w)
+
+
+def sentence_reader(path, **config):
+    """What it reads is nonsense, but always the same: units w3, w5 ..., which begin a word, and y2,
+    y4 ...."""
+    config = {**sentence_networks.SYNCVSR_CONFIG, **NARROW_READER, **config}
+    vocab = ["<blank>", "<unk>", *((f"\u2581w{i}" if i % 2 else f"y{i}")
+                                   for i in range(2, config["odim"] - 1)), "<eos>"]
+    state = seeded.seeded_state(sentence_networks.syncvsr_parameters(config))
+    return save(path, "syncvsr", config, state, **{"viseme.vocab": json.dumps(vocab)})
+
+
+def token_lm(path, **config):
+    config = {**language_networks.LM_CONFIG, **NARROW_LM, **config}
+    return save(path, "syncvsr_lm", config,
+                seeded.seeded_state(language_networks.lm_parameters(config)))
