@@ -37,7 +37,7 @@ struct vis_gemm_job {
     ptrdiff_t a_step[VIS_GEMM_AXES];
     float *c;
     ptrdiff_t c_step[VIS_GEMM_AXES];
-    const float *residual; /* NULL: none */
+    const float *residual; /* NULL: none; may be the same elements as c */
     ptrdiff_t residual_step[VIS_GEMM_AXES];
     int residual_n; /* its columns; to the others nothing is added */
     int taps, kc;   /* K = taps * kc, see struct vis_gemm_tile */

@@ -72,15 +72,15 @@ static void block_task(void *context, int task, int thread)
         int n = count - i < GROUP ? count - i : GROUP;
         vis_gemm_row_offsets(job, first + i, n, a, c, residual);
         for (int j = 0; j < n; j++) {
-            float *row = job->c + c[j];
-            memcpy(row, c_block + (size_t)(i + j) * (size_t)w->n, (size_t)w->n * sizeof(float));
+            float *row = c_block + (size_t)(i + j) * (size_t)w->n;
             const struct vis_epilogue ends = {
                 .bias = w->bias,
                 .slope = w->slope,
                 .residual = job->residual ? job->residual + residual[j] : NULL,
                 .residual_n = job->residual_n,
                 .act = job->act};
-            r->kernels->epilogue_f32(row, w->n, &ends);
+            r->kernels->epilogue_f32(row, w->n, &ends); /* before c, which may be the residual */
+            memcpy(job->c + c[j], row, (size_t)w->n * sizeof(float));
         }
     }
 }
