@@ -63,7 +63,8 @@ def main():
     parser.add_argument("--weights", default=os.path.join(ROOT, "weights", "wav2lip.safetensors"))
     parser.add_argument("--seconds", type=float, nargs="+", default=[10, 60, 600])
     parser.add_argument("--clip")
-    parser.add_argument("--threads", type=int, default=0, help="of the network (default: one per CPU)")
+    parser.add_argument("--threads", type=int, default=0,
+                        help="of the network (default: one per CPU)")
     args = parser.parse_args()
     program = os.path.join(ROOT, args.build, "viseme")
     result = {"date": record.today(), "commit": record.commit(), "machine": record.machine(),
