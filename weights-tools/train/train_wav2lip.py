@@ -166,8 +166,8 @@ class Training:
     def advance(self, batch):
         """One step with what draw(self.step) gave. Returns the loss."""
         stage, (name, step, steps) = self.where(), self.trained()
-        for key, net in self.nets.items():
-            net.train(key == name)
+        for key, net in self.nets.items():  # a few windows tell too little to normalise by
+            net.train(key == name and stage != "sync")
             net.requires_grad_(key == name)
         optimizer = self.optimizers[name]
         for group in optimizer.param_groups:
