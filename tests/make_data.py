@@ -36,7 +36,8 @@ def tool(program, *arguments):
 def write_taps(goldens, network, start):
     taps = np.load(os.path.join(goldens, network, "taps.npz"))
     for name in taps.files:
-        np.save(f"{start}.{name.replace('/', '.')}.npy", np.atleast_1d(taps[name]).astype(np.float32))
+        values = np.atleast_1d(taps[name]).astype(np.float32)
+        np.save(f"{start}.{name.replace('/', '.')}.npy", values)
 
 
 def make(network, folder):

@@ -131,10 +131,12 @@ static void check_golden(const struct golden *golden)
         vis_npy_free(&arrays[i]);
 }
 
+/* Under a sanitizer the smallest, which has all but what the unit tests of operations run. */
 static void nodes_match_their_taps(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++)
+    const size_t count = getenv("VISEME_TEST_SMALL") ? 1 : sizeof goldens / sizeof *goldens;
+    for (size_t i = 0; i < count; i++)
         check_golden(&goldens[i]);
 }
 
