@@ -1,5 +1,5 @@
-"""SyncVSR's networks in PyTorch against the original's goldens; checkpoints as the authors' training
-and Auto-AVSR's publish them through the converter, with their units."""
+"""SyncVSR's networks in PyTorch against the original's goldens; checkpoints as the authors' and
+Auto-AVSR's training writes them through the converter, with their units."""
 import importlib
 import json
 import os

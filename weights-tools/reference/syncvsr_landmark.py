@@ -35,7 +35,8 @@ class PointReader(nn.Module):
         return torch.tensordot(x, self.get(*path, "kernel"), axes) + self.get(*path, "bias")
 
     def norm(self, x, *path):
-        return F.layer_norm(x, x.shape[-1:], self.get(*path, "scale"), self.get(*path, "bias"), 1e-6)
+        return F.layer_norm(x, x.shape[-1:], self.get(*path, "scale"), self.get(*path, "bias"),
+                            1e-6)
 
     def rotate(self, x):
         """x [N T heads width]"""
