@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """How well made lips follow a voice: people that no training has seen, against their true frames.
 
-    bench/accuracy/dub.py [--weights FILE] [--judge FILE] [--program build/viseme] [--quick]
+    bench/accuracy/dub.py [--weights FILE] [--judge FILE] [--program build/viseme] [--clips N]
+                          [--quick]
 
 Faces. Each clip is cut as `viseme dub` cuts it, and the network makes every frame again: it sees
 the frame without its lower half and a frame of the same clip from half its length away, and hears
@@ -41,7 +42,7 @@ from reference import mel  # noqa: E402
 from train.dub_clips import RATE, SIDE, STORED, cut, dub_boxes  # noqa: E402
 from train.face_crops import SOUND_RATE, CropError, decode, find_boxes, part_of  # noqa: E402
 
-CLIPS = 20             # of each kind of rendered sentences
+CLIPS = 20             # of each kind of rendered sentences and of each kind of GRID's speakers
 MOUTH = np.s_[..., 52:88, 24:72, :]
 LIPS = ((61, 67), (62, 66), (63, 65))  # inner ones, of 68 points
 EYES = (36, 45)
@@ -251,18 +252,17 @@ def measure_sync(settings, name, paths):
 
 def data_sets(settings):
     """[(name, paths, whether they are rendered)]"""
-    count = testset.QUICK if settings.quick else CLIPS
+    few = testset.QUICK if settings.quick else settings.clips
     drawn = [clip["path"] for kind in testset.SENTENCES
-             for clip in testset.clips(kind, "clean", jobs=settings.jobs)[:count]]
+             for clip in testset.clips(kind, "clean", jobs=settings.jobs)[:few]]
     known, others = grid.clips()
-    few = testset.QUICK if settings.quick else None
     sets = [("rendered people", drawn, True), ("speaker 1 of GRID", known[:few], False),
             ("other speakers of GRID", others[:few], False)]
     return [found for found in sets if found[1]]
 
 
 def measure(settings):
-    """settings: weights, judge, program, quick, jobs."""
+    """settings: weights, judge, program, clips, quick, jobs."""
     faces, sync = [], []
     for name, paths, rendered in data_sets(settings):
         clips = []
@@ -315,6 +315,8 @@ def main():
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "viseme"))
     parser.add_argument("--weights", default=WEIGHTS, help="a Wav2Lip generator")
     parser.add_argument("--judge", default=JUDGE, help="of `viseme score`")
+    parser.add_argument("--clips", type=int, default=CLIPS,
+                        help=f"of each kind of sentences or speakers (default {CLIPS})")
     parser.add_argument("--quick", action="store_true", help="few clips, nothing written")
     parser.add_argument("--jobs", type=int, default=1, help="processes that draw the test set")
     settings = parser.parse_args()
