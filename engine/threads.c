@@ -10,7 +10,7 @@
 /* Between two loops of one network a few microseconds pass, and a futex takes about 30 to wake a
  * thread: so a worker spins this long before it sleeps, and only where every thread can have a
  * CPU of its own. */
-enum { SPIN_NANOSECONDS = 150 * 1000 };
+enum { SPIN_NANOSECONDS = 150 * 1000, MOST_SPINS = 4096 };
 
 struct worker {
     struct vis_threads *pool;
@@ -176,11 +176,15 @@ void vis_threads_run(struct vis_threads *p, int tasks, vis_task_fn *fn, void *co
     atomic_store_explicit(&p->busy, p->started, memory_order_relaxed);
     publish(p);
     work(p, 0);
-    /* Tasks are short and evenly sized: what is left to wait for is at most one task each. */
-    for (int spins = 0; atomic_load_explicit(&p->busy, memory_order_acquire) > 0; spins++) {
-        if (p->spin || spins < 64)
+    /* Tasks are short and evenly sized: what is left to wait for is at most one task each, unless
+     * other programs have taken a worker's CPU. */
+    const int most = p->spin ? MOST_SPINS : 64;
+    for (int spins = 0; atomic_load_explicit(&p->busy, memory_order_acquire) > 0;) {
+        if (spins < most) {
+            spins++;
             relax();
-        else
+        } else {
             sched_yield();
+        }
     }
 }

@@ -35,7 +35,7 @@ struct vis_token_stepper {
     int sines_of;
 
     /* The step at hand. */
-    int count, layer;
+    int count, layer, deepest;
     const struct vis_layer_norm *norm;
     const int *position;
     float *logp;
@@ -278,6 +278,19 @@ static void find_sines(struct vis_token_stepper *s, int depth)
     s->sines_of = depth;
 }
 
+/* Runs the tasks, on the calling thread alone where handing them out would take longer: `floats`
+ * is about how many numbers a task goes through. */
+static void run_tasks(struct vis_token_stepper *s, int tasks, size_t floats, vis_task_fn *fn)
+{
+    enum { FEW = 1 << 14 };
+    if ((size_t)tasks * floats >= FEW) {
+        vis_threads_run(s->threads, tasks, fn, s);
+        return;
+    }
+    for (int i = 0; i < tasks; i++)
+        fn(s, i, 0);
+}
+
 /* ---- What a step does to each row ---------------------------------------------------------- */
 
 static void read_embedding(const struct vis_token_net *net, int token, float *to)
@@ -326,7 +339,7 @@ static void norm_task(void *context, int row, int thread)
 static void run_norm(struct vis_token_stepper *s, const struct vis_layer_norm *norm)
 {
     s->norm = norm;
-    vis_threads_run(s->threads, s->count, norm_task, s);
+    run_tasks(s, s->count, (size_t)s->net->width, norm_task);
 }
 
 /* Keeps the keys and values of a row, then attends to those of its path. */
@@ -405,12 +418,14 @@ static void run_layer(struct vis_token_stepper *s)
     const int n = s->count;
     run_norm(s, &l->norm_self);
     run_linear(s, &l->self_in, n, s->h, s->x_step, s->wide, s->wide_step, NULL, VIS_ACT_NONE);
-    vis_threads_run(s->threads, n, self_task, s);
+    run_tasks(s, n, 2 * (size_t)net->width * (size_t)s->deepest, self_task);
     run_linear(s, &l->self_out, n, s->h, s->x_step, s->x, s->x_step, s->x, VIS_ACT_NONE);
     if (s->heads) {
         run_norm(s, &l->norm_source);
         run_linear(s, &l->source_q, n, s->h, s->x_step, s->wide, s->wide_step, NULL, VIS_ACT_NONE);
-        vis_threads_run(s->threads, net->heads, source_task, s);
+        run_tasks(s, net->heads,
+                  2 * (size_t)n * (size_t)s->frames * (size_t)(net->width / net->heads),
+                  source_task);
         run_linear(s, &l->source_out, n, s->h, s->x_step, s->x, s->x_step, s->x, VIS_ACT_NONE);
     }
     run_norm(s, &l->norm_hidden);
@@ -438,6 +453,7 @@ viseme_status vis_token_stepper_step(struct vis_token_stepper *s, int count, con
         return status;
     }
     s->count = count;
+    s->deepest = longest;
     s->position = position;
     s->logp = logp;
     for (int i = 0; i < count; i++)
@@ -447,7 +463,7 @@ viseme_status vis_token_stepper_step(struct vis_token_stepper *s, int count, con
         run_layer(s);
     run_norm(s, &net->after_norm);
     run_linear(s, &net->output, count, s->h, s->x_step, logp, net->tokens, NULL, VIS_ACT_NONE);
-    vis_threads_run(s->threads, count, softmax_task, s);
+    run_tasks(s, count, (size_t)net->tokens, softmax_task);
     return VISEME_OK;
 }
 

@@ -249,7 +249,7 @@ static void search_goldens(void **state)
     (void)state;
     const int lowest = getenv("VISEME_TEST_SMALL") ? (int)viseme_cpu_best() : VISEME_CPU_C;
     for (int cpu = lowest; cpu <= (int)viseme_cpu_best(); cpu++) {
-        struct nets n = open_nets((viseme_cpu)cpu, 2);
+        struct nets n = open_nets((viseme_cpu)cpu, 1);
         const double worst = run_cases(&n, "tests/goldens/syncvsr_small/beam.json", 19);
         printf("%s: scores within %.2g\n", viseme_cpu_name((viseme_cpu)cpu), worst);
         close_nets(&n);
@@ -289,7 +289,7 @@ static void any_threads(void **state)
 static void odd_sizes(void **state)
 {
     (void)state;
-    struct nets n = open_nets(VISEME_CPU_AUTO, 2);
+    struct nets n = open_nets(VISEME_CPU_AUTO, 1);
     struct vis_joint_options o = usual;
     struct vis_joint_result got;
     viseme_error err;
