@@ -133,8 +133,8 @@ vis_val vis_conv(struct vis_graph *g, vis_val x, const char *name, struct vis_co
 /* Transposed convolution, as torch.nn.ConvTranspose1d to 3d:
  *   [N T H W C] -> [N T' H' W' out], T' = (T - 1) stride - 2 pad + k + output_pad
  * with k >= stride and k > pad. Weights "<name>.weight" [C out kt kh kw], "<name>.bias" [out]; of
- * the fields all but pad_end count. The multiplications by zeros that a stride or a single input
- * position would bring are left out. */
+ * the fields all but pad_end and scale count. The multiplications by zeros that a stride or a
+ * single input position would bring are left out. */
 vis_val vis_conv_transposed(struct vis_graph *g, vis_val x, const char *name, struct vis_conv conv);
 
 /* Depthwise convolution: every channel by a kernel of its own; out = C, of the other fields k,
