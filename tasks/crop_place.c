@@ -10,7 +10,8 @@
 enum {
     LRS2_FRAME = 160, /* pixels of a side of the data set's frames */
     LRS3_FRAME = 224,
-    MEMORY = 25 /* looks that the height of a face is averaged over */
+    MAX_FACTOR = 64, /* by which a frame is made smaller at once */
+    MEMORY = 25      /* looks that the height of a face is averaged over */
 };
 
 /* Faces in LRS's frames are about so high, in parts of the frame. Frames of other sizes are read
@@ -148,22 +149,46 @@ static void cut_lipnet(const struct vis_face_seen *seen, const struct vis_cuttin
     vis_warp_bgr(&from->image, &s, VIS_BORDER_NEAREST, crop, WIDTH, HEIGHT);
 }
 
+static int within(double v, int low, int high)
+{
+    return (int)fmax(low, fmin(v, high));
+}
+
+/* Grey first, made smaller by a whole factor where the window is at least twice as large in the
+ * frame, so that nothing is skipped; then read between pixels. */
+static void cut_window(const struct vis_similarity *w, const viseme_image *image, uint8_t *gray)
+{
+    enum { SIDE = VIS_LRS_SIDE, ROOM = 2 * VIS_LRS_SIDE + 4 };
+    uint8_t part[ROOM * ROOM];
+    const int shorter = image->width < image->height ? image->width : image->height;
+    const int factor = within(w->a, 1, shorter < MAX_FACTOR ? shorter : MAX_FACTOR);
+    const int x = within(floor(w->tx) - factor, 0, image->width - factor);
+    const int y = within(floor(w->ty) - factor, 0, image->height - factor);
+    const int right = within(ceil(w->tx + SIDE * w->a) + factor, x + factor, image->width);
+    const int bottom = within(ceil(w->ty + SIDE * w->a) + factor, y + factor, image->height);
+    const int width = (right - x) / factor, height = (bottom - y) / factor;
+    const struct vis_bytes source = {part, width < ROOM ? width : ROOM,
+                                     height < ROOM ? height : ROOM, 1, width < ROOM ? width : ROOM};
+    const struct vis_rect area = {x, y, source.width * factor, source.height * factor};
+    const double k = w->a / factor;
+    const struct vis_affine back = {{{k, 0, (w->tx + 0.5 * w->a - x) / factor - 0.5},
+                                     {0, k, (w->ty + 0.5 * w->a - y) / factor - 0.5}}};
+    vis_gray_reduce(image, &area, factor, part);
+    vis_affine_warp(&source, &back, 0, 0, gray, SIDE, SIDE);
+}
+
 void vis_place_cut(const struct vis_place *place, viseme_crop_kind kind,
                    const struct vis_cutting *from, uint8_t *crop)
 {
-    enum { SIDE = VIS_LRS_SIDE };
+    uint8_t gray[VIS_LRS_SIDE * VIS_LRS_SIDE];
     if (kind == VISEME_CROP_LIPNET) {
         cut_lipnet(&place->seen, from, crop);
         return;
     }
-    const struct vis_rect all = {0, 0, SIDE, SIDE};
-    const viseme_image colour = {crop, SIDE, SIDE, 3 * (ptrdiff_t)SIDE, VISEME_BGR24};
-    uint8_t gray[SIDE * SIDE];
-    struct vis_similarity s = window_of(place, kind, from->frame_width, from->frame_height);
-    s.tx -= from->left;
-    s.ty -= from->top;
-    vis_warp_bgr(&from->image, &s, VIS_BORDER_ZERO, crop, SIDE, SIDE);
-    vis_gray_reduce(&colour, &all, 1, gray);
-    for (int i = 0; i < SIDE * SIDE * 3; i++)
+    struct vis_similarity w = window_of(place, kind, from->frame_width, from->frame_height);
+    w.tx -= from->left;
+    w.ty -= from->top;
+    cut_window(&w, &from->image, gray);
+    for (int i = 0; i < VIS_LRS_SIDE * VIS_LRS_SIDE * 3; i++)
         crop[i] = gray[i / 3];
 }

@@ -234,6 +234,31 @@ static void other_frames_are_brought_to_its_size(void **state)
     free(crops);
 }
 
+static void windows_of_any_size_are_cut(void **state)
+{
+    /* faces from tiny to larger than the frame, anywhere: what is outside is black, all else grey
+     */
+    uint8_t *bgr = malloc(640 * 480 * 3), *crop = malloc(128 * 128 * 3);
+    const struct vis_cutting all = {{bgr, 640, 480, 1920, VISEME_BGR24}, 0, 0, 640, 480};
+    const struct vis_cutting sliver = {{bgr, 640, 1, 1920, VISEME_BGR24}, 0, 0, 640, 1};
+    (void)state;
+    assert_non_null(bgr);
+    assert_non_null(crop);
+    memset(bgr, 200, 640 * 480 * 3);
+    for (double height = 0.5; height < 40000; height *= 1.7)
+        for (int i = 0; i < 9; i++) {
+            const struct vis_place place = place_with(i % 3 * 600 - 100, i / 3 * 400 - 50, height);
+            vis_place_cut(&place, VISEME_CROP_SYNCVSR_LRS2, &all, crop);
+            for (int k = 0; k < 128 * 128 * 3; k++)
+                assert_true(crop[k] <= 200);
+            if (height >= 50 && height < 200 && i == 4)
+                assert_true(crop[(64 * 128 + 64) * 3] == 200);
+            vis_place_cut(&place, VISEME_CROP_SYNCVSR_LRS3, &sliver, crop);
+        }
+    free(bgr);
+    free(crop);
+}
+
 /* ---- Auto-AVSR's landmarks ------------------------------------------------------------------- */
 
 static int is_missing(int frame)
@@ -567,6 +592,7 @@ int main(void)
         cmocka_unit_test(windows_lie_where_syncvsr_lays_them),
         cmocka_unit_test(frames_of_the_data_set_are_copied),
         cmocka_unit_test(other_frames_are_brought_to_its_size),
+        cmocka_unit_test(windows_of_any_size_are_cut),
         cmocka_unit_test(landmarks_are_smoothed_and_laid_over_the_mean_face),
         cmocka_unit_test(exact_ones_likewise),
         cmocka_unit_test(long_gaps_end_in_copies),
