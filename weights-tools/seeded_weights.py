@@ -37,6 +37,9 @@ VARIANTS = {
     "syncvsr_landmark_nowb": ("syncvsr_landmark", {"word_boundary": 0}),
 }
 
+# Networks that are too large for the repository's tests.
+LARGE = ("syncvsr_lrs",)
+
 # Greys 0 to 255, as SyncVSR's networks get them: (x / 255 - 0.421) / 0.165.
 GREYS = ((0 - 0.421) / 0.165, (1 - 0.421) / 0.165)
 
@@ -74,7 +77,10 @@ SEEDS = {"syncnet_color": "wav2lip_syncnet", "synce2e/lip": "synce2e/video",
 # What is subtracted from the channels of a network's inputs.
 MEANS = {"s3fd": (104, 117, 123)}
 
-GOLDENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests", "goldens")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir)
+GOLDENS = os.path.join(ROOT, "tests", "goldens")
+# Where the goldens of LARGE may lie.
+SHARED = os.path.join(ROOT, os.pardir, "shared", "goldens")
 
 
 def settled(arch):
@@ -87,9 +93,10 @@ def weights(arch):
     """{name: float32 array} of a network of INPUTS."""
     name, config = settled(arch)
     shapes = architectures.ARCHITECTURES[name].parameters(config)
+    golden = os.path.join(SHARED if arch in LARGE else GOLDENS, arch)
     factors, overrides = (
         np.load(path) if os.path.exists(path) else {}
-        for path in (os.path.join(GOLDENS, arch, f"{part}.npz")
+        for path in (os.path.join(golden, f"{part}.npz")
                      for part in ("factors", "overrides")))
     state = seeded.seeded_state(shapes, overrides)
     for name in factors:
