@@ -16,7 +16,7 @@ extern const char *const vis_dub_fits[], *const vis_dub_blends[], *const vis_dub
 
 /* The settings of `dub`, and the first member of those of `say`. */
 struct vis_dub_settings {
-    const char *model, *output, *pads, *box, *label, *report;
+    const char *model, *output, *pads, *box, *label, *report, *sync_model;
     int fit, blend, silence, on_no_face; /* enums of this file and of viseme.h */
     int preset;                          /* position in vis_dub_presets; -1: none is given */
     int no_smooth, lossless, check, no_provenance;
@@ -155,10 +155,20 @@ struct vis_dub_settings {
         {0,                                                                                        \
          "check",                                                                                  \
          NULL,                                                                                     \
-         "measure how well lips and speech agree before and after, with\n"                         \
+         "measure how well lips and speech agree before and after: LSE-D and\n"                    \
+         "LSE-C with sync.safetensors, a cosine with\n"                                            \
          "syncnet_color.safetensors, looked for as the other weights are",                         \
          VIS_ARG_FLAG,                                                                             \
          VIS_DUB_FIELD(check),                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL},                                                                                    \
+        {0,                                                                                        \
+         "sync-model",                                                                             \
+         "FILE",                                                                                   \
+         "what --check measures with, instead of these: weights of either kind",                   \
+         VIS_ARG_TEXT,                                                                             \
+         VIS_DUB_FIELD(sync_model),                                                                \
          0,                                                                                        \
          0,                                                                                        \
          NULL},                                                                                    \
@@ -217,14 +227,20 @@ struct vis_dub_job {
     const char *audio_name;    /* what messages and results call it */
     /* Filled on the way. */
     struct vis_faces faces;
-    viseme_model *model, *judge;
-    char *model_path, *judge_path;
+    viseme_model *model, *judge, *sync_model; /* the latter two of --check; may be NULL */
+    char *model_path, *judge_path, *sync_path;
     int box[4], pads[4];
+};
+
+struct vis_dub_score {
+    int known; /* 0: no face was seen */
+    double lse_d, lse_c;
 };
 
 /* What came of it. */
 struct vis_dub_done {
     viseme_dubber_stats stats;
+    struct vis_dub_score score_before, score_after; /* with job->sync_model */
     struct vis_frames_info video;
     struct vis_video_writer_info written;
     json_t *gaps;              /* owned */

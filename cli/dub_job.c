@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/dub_check.h"
 #include "cli/errors.h"
 #include "cli/json_line.h"
 #include "cli/lookup.h"
@@ -12,7 +13,6 @@
 #include "cli/progress.h"
 
 #define WEIGHTS_NAME "wav2lip.safetensors"
-#define JUDGE_NAME   "syncnet_color.safetensors"
 
 const char *const vis_dub_fits[] = {"loop", "pingpong", "hold", "trim", "pad", NULL};
 const char *const vis_dub_blends[] = {"feather", "hard", NULL};
@@ -79,18 +79,13 @@ static viseme_status load(struct vis_dub_job *job, int *told, viseme_error *err)
 
     *told = 1;
     status = vis_find_weights(&job->model_path, set->model, WEIGHTS_NAME);
-    if (status == VISEME_OK && set->check) {
-        status = vis_find_face_weights(&job->judge_path, JUDGE_NAME, 0);
-        if (status == VISEME_OK && !job->judge_path)
-            vis_complain("%s is not there: sync is not checked", JUDGE_NAME);
-    }
     if (status != VISEME_OK)
         return status;
     *told = 0;
     status = viseme_model_open(&job->model, job->model_path, NULL, err);
-    if (status == VISEME_OK && job->judge_path)
-        status = viseme_model_open(&job->judge, job->judge_path, NULL, err);
-    if (status == VISEME_OK && !set->box)
+    if (status == VISEME_OK && set->check)
+        status = vis_dub_check_load(job, told, err);
+    if (status == VISEME_OK && (!set->box || job->sync_model))
         status = vis_faces_load(&job->faces, &set->faces, told, err);
     if (status == VISEME_OK)
         *told = 0;
@@ -106,13 +101,42 @@ static json_t *json_written(const struct vis_video_writer_info *w, int lossless)
                      "sound_codec", vis_json_text(w->sound), "sound_copied", w->sound_copied);
 }
 
-static json_t *json_sync(const viseme_dubber_stats *s)
+static json_t *json_score(const struct vis_dub_score *s)
 {
-    if (s->judged == 0)
-        return json_null();
-    return json_pack("{s:I, s:o, s:o, s:b}", "windows", (json_int_t)s->judged, "cosine_before",
-                     vis_json_real(s->sync_before), "cosine_after", vis_json_real(s->sync_after),
-                     "better", s->sync_after > s->sync_before);
+    return s->known ? json_pack("{s:o, s:o}", "lse_d", vis_json_real(s->lse_d), "lse_c",
+                                vis_json_real(s->lse_c))
+                    : json_null();
+}
+
+static json_t *json_sync(const struct vis_dub_job *job, const struct vis_dub_done *d)
+{
+    const viseme_dubber_stats *s = &d->stats;
+    json_t *sync = json_object();
+    if (s->judged > 0)
+        json_object_update_new(sync,
+                               json_pack("{s:I, s:o, s:o, s:b}", "windows", (json_int_t)s->judged,
+                                         "cosine_before", vis_json_real(s->sync_before),
+                                         "cosine_after", vis_json_real(s->sync_after), "better",
+                                         s->sync_after > s->sync_before));
+    if (job->sync_model)
+        json_object_update_new(sync, json_pack("{s:o, s:o}", "before", json_score(&d->score_before),
+                                               "after", json_score(&d->score_after)));
+    if (sync && json_object_size(sync) > 0)
+        return sync;
+    json_decref(sync);
+    return json_null();
+}
+
+static void print_scores(const char *path, const struct vis_dub_done *d)
+{
+    const struct vis_dub_score *a = &d->score_before, *b = &d->score_after;
+    if (!b->known)
+        fprintf(stderr, "%s: no face for LSE-D and LSE-C\n", path);
+    else if (a->known)
+        fprintf(stderr, "%s: LSE-D %.3f, was %.3f; LSE-C %.3f, was %.3f\n", path, b->lse_d,
+                a->lse_d, b->lse_c, a->lse_c);
+    else
+        fprintf(stderr, "%s: LSE-D %.3f; LSE-C %.3f\n", path, b->lse_d, b->lse_c);
 }
 
 static json_t *json_stages(const struct vis_dub_done *d, double total_s)
@@ -145,8 +169,9 @@ static json_t *json_result(const struct vis_dub_job *job, const struct vis_dub_d
         (json_int_t)s->without_face, "frames_silent", (json_int_t)s->silent, "duration_s",
         vis_json_real(d->end_s), "speech_s", vis_json_real(d->speech_s), "fit",
         vis_dub_fits[set->fit], "on_no_face", vis_dub_policies[set->on_no_face], "gaps", d->gaps,
-        "face", face, "sync", json_sync(s), "written", json_written(&d->written, set->lossless),
-        "stages", json_stages(d, total_s), "model", model);
+        "face", face, "sync", json_sync(job, d), "written",
+        json_written(&d->written, set->lossless), "stages", json_stages(d, total_s), "model",
+        model);
     if (vis_part_json(result, &d->video, &part) != 0) {
         json_decref(result);
         return NULL;
@@ -192,6 +217,8 @@ static viseme_status tell(const struct vis_dub_job *job, const struct vis_dub_do
             fprintf(stderr, "%s: sync %.3f, was %.3f (cosine, %lld windows): %s\n",
                     job->set->output, s->sync_after, s->sync_before, (long long)s->judged,
                     s->sync_after > s->sync_before ? "better" : "not better");
+        if (job->sync_model)
+            print_scores(job->set->output, d);
     }
     if (report)
         status = vis_report_input(report, job->video, result, err);
@@ -209,8 +236,10 @@ static viseme_status open_report(const struct vis_dub_job *job, struct vis_repor
     if (status == VISEME_OK)
         status = vis_report_file(*report, "model", job->model_path, set->model, err);
     if (status == VISEME_OK && job->judge)
-        status = vis_report_file(*report, "sync_model", job->judge_path, NULL, err);
-    if (status == VISEME_OK && !set->box)
+        status = vis_report_file(*report, "sync_judge", job->judge_path, NULL, err);
+    if (status == VISEME_OK && job->sync_model)
+        status = vis_report_file(*report, "sync_model", job->sync_path, NULL, err);
+    if (status == VISEME_OK && (!set->box || job->sync_model))
         status = vis_faces_report(&job->faces, &set->faces, *report, err);
     if (status == VISEME_OK)
         status = vis_report_file(*report, "speech", job->audio, job->audio_name, err);
@@ -249,6 +278,8 @@ int vis_dub(struct vis_dub_job *job)
             vis_name_error(&err, job->video);
     }
     if (status == VISEME_OK)
+        status = vis_dub_check_run(job, &done, &err);
+    if (status == VISEME_OK)
         status = tell(job, &done, report, vis_clock_s() - start, &err);
     if (status != VISEME_OK) {
         code = told ? vis_exit_code(status) : vis_exit_with(&err);
@@ -265,8 +296,10 @@ int vis_dub(struct vis_dub_job *job)
     json_decref(done.gaps);
     viseme_model_close(job->model);
     viseme_model_close(job->judge);
+    viseme_model_close(job->sync_model);
     vis_faces_free(&job->faces);
     free(job->model_path);
     free(job->judge_path);
+    free(job->sync_path);
     return code;
 }

@@ -88,7 +88,7 @@ static viseme_status score_one(void *user, const char *path, int *code, viseme_e
     struct scoring *s = user;
     struct vis_sync_seen seen;
     viseme_sync_result r;
-    viseme_status status = vis_sync_job_see(&s->job, path, &seen, err);
+    viseme_status status = vis_sync_job_see(&s->job, path, NULL, &seen, err);
     if (status == VISEME_OK)
         status = viseme_sync_measure(seen.sync, VISEME_SYNC_SYNCNET, &r, err);
     if (status == VISEME_OK && r.faces == 0)

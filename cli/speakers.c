@@ -114,7 +114,7 @@ static viseme_status list_one(void *user, const char *path, int *code, viseme_er
     struct vis_sync_seen seen;
     viseme_sync_result r;
     (void)code;
-    viseme_status status = vis_sync_job_see(&l->job, path, &seen, err);
+    viseme_status status = vis_sync_job_see(&l->job, path, NULL, &seen, err);
     if (status == VISEME_OK)
         status = viseme_sync_measure(seen.sync, VISEME_SYNC_BEST, &r, err);
     if (status == VISEME_OK && r.faces == 0)

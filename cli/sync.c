@@ -176,7 +176,7 @@ static viseme_status check_one(void *user, const char *path, int *code, viseme_e
     struct vis_sync_seen seen;
     viseme_sync_result r;
     json_t *object = NULL;
-    viseme_status status = vis_sync_job_see(&c->job, path, &seen, err);
+    viseme_status status = vis_sync_job_see(&c->job, path, NULL, &seen, err);
     if (status == VISEME_OK)
         status = tell(c, path, &seen, &r, &object, err);
     if (status == VISEME_OK)

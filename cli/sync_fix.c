@@ -66,7 +66,7 @@ viseme_status vis_sync_repair(const struct vis_sync_job *job, const struct vis_s
     if (status != VISEME_OK)
         return status;
     note(job, repair, path, r, &done);
-    status = vis_sync_job_see(job, repair->out, &seen, err);
+    status = vis_sync_job_see(job, repair->out, NULL, &seen, err);
     if (status == VISEME_OK)
         status = viseme_sync_measure(seen.sync, r->method, &out->after, err);
     vis_sync_seen_free(&seen);

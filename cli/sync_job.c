@@ -73,7 +73,7 @@ static viseme_status pump_sound(viseme_sync *sync, struct vis_audio **audio, dou
     return status;
 }
 
-static viseme_status pump(const struct vis_sync_job *job, const char *path,
+static viseme_status pump(const struct vis_sync_job *job, const char *path, const char *sound,
                           struct vis_sync_seen *seen, struct vis_frames *frames,
                           struct vis_audio **audio, viseme_error *err)
 {
@@ -89,9 +89,10 @@ static viseme_status pump(const struct vis_sync_job *job, const char *path,
         if (status != VISEME_OK || !image.data)
             break;
         if (first_s < 0) { /* the sound begins with the first picture */
-            const struct vis_audio_options options = {.from_s = seconds, .to_s = seen->part.to_s};
+            const struct vis_audio_options own = {.from_s = seconds, .to_s = seen->part.to_s},
+                                           other = {.from_s = 0};
             first_s = seconds;
-            status = vis_audio_open(audio, path, &options, err);
+            status = vis_audio_open(audio, sound ? sound : path, sound ? &other : &own, err);
         }
         last_s = seconds - first_s;
         if (status == VISEME_OK)
@@ -108,7 +109,7 @@ static viseme_status pump(const struct vis_sync_job *job, const char *path,
     return status;
 }
 
-viseme_status vis_sync_job_see(const struct vis_sync_job *job, const char *path,
+viseme_status vis_sync_job_see(const struct vis_sync_job *job, const char *path, const char *sound,
                                struct vis_sync_seen *seen, viseme_error *err)
 {
     const double before = vis_clock_s();
@@ -125,7 +126,7 @@ viseme_status vis_sync_job_see(const struct vis_sync_job *job, const char *path,
         status = viseme_sync_open(&seen->sync, job->model, &job->options, err);
     }
     if (status == VISEME_OK)
-        status = pump(job, path, seen, frames, &audio, err);
+        status = pump(job, path, sound, seen, frames, &audio, err);
     seen->video.codec = NULL; /* it belongs to the frames */
     vis_audio_close(audio);
     vis_frames_close(frames);

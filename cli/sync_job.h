@@ -107,9 +107,10 @@ struct vis_sync_seen {
     double seconds; /* it took */
 };
 
-/* Pushes a video's frames and sound. Free with vis_sync_seen_free() whatever is returned. Errors
- * begin with the path. */
-viseme_status vis_sync_job_see(const struct vis_sync_job *job, const char *path,
+/* Pushes the frames of a video, and its sound or, with `sound`, that of another file, which begins
+ * with the first frame. Free with vis_sync_seen_free() whatever is returned. Errors begin with the
+ * path. */
+viseme_status vis_sync_job_see(const struct vis_sync_job *job, const char *path, const char *sound,
                                struct vis_sync_seen *out, viseme_error *err);
 void vis_sync_seen_free(struct vis_sync_seen *seen);
 

@@ -13,6 +13,7 @@ import pytest
 
 import pictures
 import stand_ins
+import sync_media
 from conftest import PROGRAM, SMALL, environment, seeded
 from media import X264, ffmpeg, probe, raw, stream, times, wav
 from stand_ins import GREEN
@@ -545,17 +546,23 @@ def test_report(dub, nets, steps, tmp_path):
 
 def test_check(dub, viseme, nets, face_video, tmp_path):
     sound = wav(tmp_path / "a.wav", 1.0)
-    result = viseme("dub", face_video, sound, "-m", nets / "copy.safetensors", "-o", "o.mp4",
-                    "--check", "--json", "--fit", "hold", "--face-model", "haar",
-                    env={"VISEME_WEIGHTS": str(nets)})
+    judge, lips = nets / "syncnet_color.safetensors", tmp_path / "by_hand.safetensors"
+    sync_media.by_hand(lips, 204.0)
+    usual = (face_video, sound, "-m", nets / "copy.safetensors", "-o", "o.mp4", "--check", "--json",
+             "--fit", "hold", "--face-model", "haar")
+    result = viseme("dub", *usual, "--sync-model", judge)
     sync = result.json()["sync"]
     assert sync == {"windows": 5, "cosine_before": pytest.approx(1),
                     "cosine_after": pytest.approx(1), "better": False}
     assert "sync 1.000" in result.err
-    result = viseme("dub", face_video, sound, "-m", nets / "copy.safetensors", "-o", "o.mp4",
-                    "--check", "--json", *BOXED)
-    assert result.code == 0 and result.json()["sync"] is None
-    assert "syncnet_color.safetensors" in result.err
+    result = viseme("dub", *usual, "--sync-model", lips)
+    sync = result.json()["sync"]
+    assert set(sync) == {"before", "after"} and "LSE-D" in result.err
+    wanted = viseme("score", "--json", "-m", lips, "--face-model", "haar", "o.mp4").json()
+    assert sync["after"] == {"lse_d": pytest.approx(wanted["lse_d"], abs=1e-9),
+                             "lse_c": pytest.approx(wanted["lse_c"], abs=1e-9)}
+    result = viseme("dub", *usual, env={"VISEME_WEIGHTS": str(nets)})
+    assert set(result.json()["sync"]) >= {"cosine_before", "cosine_after"}  # looked for
 
 
 def test_loops_are_searched_once(dub, face_video, tmp_path):
