@@ -9,6 +9,8 @@ WINDOW = 5            # frames that the expert looks at
 WINDOWS, APART = 12, 3  # of a clip in a batch of the expert, and frames from one to the next
 AROUND = 3            # frames that windows may begin before or after the speech
 SPEECH = 0.75         # of the generator's frames come from the speech
+HIDDEN = 0.5          # of the references have no mouth
+MOUTH = np.s_[..., 50:90, 20:76]
 PER_DECIBEL = 0.08    # of mel
 
 
@@ -144,10 +146,13 @@ class Batches:
     @staticmethod
     def lesson(clip, wanted, shown, count, rng=None):
         """What the generator sees and hears [count 6 96 96], [count 1 80 16], and what it should
-        make [count 3 96 96]."""
+        make [count 3 96 96]. It learns to copy the mouth that it is shown long before it listens:
+        with an rng there is often none to copy."""
         view = View(rng)
         target = view.crop(clip.pictures(np.arange(wanted, wanted + count)))
         reference = view.crop(clip.pictures(np.arange(shown, shown + count)))
+        if rng is not None and rng.random() < HIDDEN:
+            reference[MOUTH] = 0
         sound = np.stack([clip.sound(wanted + i) for i in range(count)])
         return masked(target, reference), Ear(rng).hear(sound), target
 

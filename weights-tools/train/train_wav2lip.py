@@ -47,7 +47,7 @@ STEPS = (1500, 500, 6000, 2000)
 RATES = {"expert": 1e-3, "generator": 1.5e-3}
 WARM_UP = 100        # steps
 DECAY = 0.01
-SYNC_WEIGHT = 0.03   # of the expert's opinion, as in the paper
+SYNC_WEIGHT = 0.06   # of the expert's opinion; 0.03 in the paper
 CHECKED = 16         # clips of each pool for validation
 
 
