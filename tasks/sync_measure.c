@@ -11,7 +11,7 @@
 #define LEAST_SPEECH_S 0.4
 /* Below these nothing is known: of what stands out of distances, of a classifier's probability; see
  * docs/sync.md. */
-#define LEAST_PROMINENCE  4.0
+#define LEAST_PROMINENCE  3.0
 #define LEAST_PROBABILITY 0.4
 
 enum {
