@@ -10,7 +10,7 @@ from train.dub_clips import SIDE
 CONFIG = {
     "generator": {
         "face_widths": [16, 32, 48, 64, 96, 160, 160], "face_residuals": [0, 1, 1, 1, 1, 1],
-        "audio_widths": [32, 48, 64, 96, 160], "audio_residuals": [1, 1, 1, 1],
+        "audio_widths": [32, 64, 96, 128, 192], "audio_residuals": [1, 1, 1, 1],
         "decoder_widths": [160, 160, 160, 128, 96, 48, 32],
         "decoder_residuals": [0, 1, 1, 1, 1, 1, 1], "output_width": 32},
     "expert": {

@@ -99,6 +99,15 @@ class Training:
             return "expert", self.step, of_expert
         return "generator", self.step - of_expert, sum(self.options["steps"]) - of_expert
 
+    def listen(self):
+        """The generator begins with the expert's ear, if both are as wide: with one of its own it
+        copies mouths long before it listens."""
+        sizes = ("audio_widths", "audio_residuals")
+        expert, generator = (self.options["config"][name] for name in ("expert", "generator"))
+        if all(expert[size] == generator[size] for size in sizes):
+            ear = self.nets["expert"].audio_encoder.state_dict()
+            self.nets["generator"].audio_encoder.load_state_dict(ear)
+
     def state(self):
         return {"options": self.options, "step": self.step,
                 "nets": {k: net.state_dict() for k, net in self.nets.items()},
@@ -166,6 +175,8 @@ class Training:
     def advance(self, batch):
         """One step with what draw(self.step) gave. Returns the loss."""
         stage, (name, step, steps) = self.where(), self.trained()
+        if name == "generator" and step == 0:
+            self.listen()
         for key, net in self.nets.items():  # a few windows tell too little to normalise by
             net.train(key == name and stage != "sync")
             net.requires_grad_(key == name)
