@@ -1,6 +1,6 @@
 #!/bin/sh
 # What `make demo` shows: clips read by this build, beside what is said in them; a drawn face that
-# says a sentence, and what is read off its lips; then a self-check.
+# says a sentence, and whether its lips go with the voice; then a self-check.
 #
 #   scripts/demo.sh [CLIP.mp4 ...]
 #
@@ -72,12 +72,14 @@ if [ -r "${VISEME_WEIGHTS:-$build/../weights}/wav2lip.safetensors" ] &&
         exit 1
     }
     if [ $pictures = 1 ]; then
-        set -- --plot "$out/say.png"
+        "$viseme" read -q --plot "$out/say.png" -o "$scratch/say" "$out/say.mp4"
+        set -- --plot "$out/say-sync.png"
     else
         set --
     fi
-    echo "  read off its lips: $("$viseme" read -q "$@" "$out/say.mp4")"
-    echo "  $out/say.mp4${1:+, its frames and mouths in $out/say.png}"
+    echo "  lips and voice, by a network that had no part in it:" \
+        "$("$viseme" sync -q "$@" "$out/say.mp4")"
+    echo "  $out/say.mp4${1:+; pictures: $out/say.png, $out/say-sync.png}"
 fi
 
 echo

@@ -1,4 +1,4 @@
-"""Face crops as `viseme sync` cuts them (tasks/sync_faces.c), from what `viseme face --json` prints:
+"""Face crops as `viseme sync` cuts them (tasks/sync_faces.c), from what `viseme face --json` says:
 boxes in WIDER FACE's manner, and SyncNet's rule on them."""
 import json
 import os
@@ -62,7 +62,8 @@ def squares(boxes):
     x = median(boxes[:, [0, 2]].mean(axis=1))
     y = median(boxes[:, [1, 3]].mean(axis=1))
     pad = np.trunc(s * (1 + 2 * CROP_SCALE))  # the original pads the picture before it rounds
-    edges = [x - s * (1 + CROP_SCALE), y - s, x + s * (1 + CROP_SCALE), y + s * (1 + 2 * CROP_SCALE)]
+    edges = [x - s * (1 + CROP_SCALE), y - s,
+             x + s * (1 + CROP_SCALE), y + s * (1 + 2 * CROP_SCALE)]
     return np.stack([np.trunc(edge + pad) - pad for edge in edges], axis=1)
 
 
