@@ -56,7 +56,7 @@ static const struct vis_option options[] = {
      VIS_ARG_FLAG, FIELD(words), 0, 0, NULL},
     {0, "min-confidence", "P",
      "end with code 8 when a clip's confidence is below P; otherwise\n"
-     "clips below 0.8, or what the weights say, get a warning only",
+     "clips below 0.85, or what the weights say, get a warning only",
      VIS_ARG_REAL, FIELD(min_confidence), 1e-6, 1, NULL},
     {0, "json", NULL, "the same as --format json", VIS_ARG_FLAG, FIELD(json), 0, 0, NULL},
     {'o', "output", "FILE", "where to print; - is standard output (default)", VIS_ARG_TEXT,

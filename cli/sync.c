@@ -48,8 +48,8 @@ static const struct vis_option options[] = {
      "encoding anything, and measure that again; one input only",
      VIS_ARG_TEXT, FIELD(fix.out), 0, 0, NULL},
     {0, "fix-drift", NULL,
-     "with --fix: repair a drift, too, by making the sound longer or shorter;\n"
-     "it is encoded again for that, the video is not",
+     "with --fix: repair a drift, too, by making the sound longer or\n"
+     "shorter; it is encoded again for that, the video is not",
      VIS_ARG_FLAG, FIELD(fix.drift), 0, 0, NULL},
     {0, "plot", "FILE",
      "draw the cost of every offset, the similarity of lips and sound over\n"

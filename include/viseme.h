@@ -404,7 +404,7 @@ typedef struct viseme_reader_options {
                               of its sentences is read, without a beam or a language model;
                               NULL: none. Not kept after the call */
     size_t grammar_bytes;
-    double min_confidence; /**< a clip below it is out of domain; 0: the model's, else 0.8, of a
+    double min_confidence; /**< a clip below it is out of domain; 0: the model's, else 0.85, of a
                                 syncvsr 0 */
     int keep_emissions;    /**< for a syncvsr: 1 keeps every row for viseme_reader_logits(), 20 KB
                                 a frame of 5000 tokens; 0: there will be none */

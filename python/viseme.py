@@ -67,15 +67,18 @@ _image = _struct("viseme_image", ("data", _c.c_void_p), ("width", _c.c_int), ("h
 _crop_options = _struct("viseme_crop_options", ("cascade_xml", _c.c_char_p),
                         ("cascade_bytes", _c.c_size_t), ("face_detector", _c.c_void_p),
                         ("face_landmarks", _c.c_void_p), ("landmarks_every", _c.c_int),
-                        ("rate", _c.c_double), ("face", _c.c_int), ("face_number", _c.c_int),
+                        ("kind", _c.c_int), ("rate", _c.c_double), ("face", _c.c_int),
+                        ("face_number", _c.c_int),
                         ("face_x", _c.c_double), ("face_y", _c.c_double), ("all_faces", _c.c_int),
                         ("on_no_face", _c.c_int))
 _gap = _struct("viseme_gap", ("start_s", _c.c_double), ("end_s", _c.c_double))
 _reader_options = _struct(
     "viseme_reader_options", ("crop", _crop_options), ("threads", _c.c_int), ("beam", _c.c_int),
     ("nbest", _c.c_int), ("lm_arpa", _c.c_char_p), ("lm_bytes", _c.c_size_t),
-    ("lm_weight", _c.c_double), ("grammar", _c.c_char_p), ("grammar_bytes", _c.c_size_t),
-    ("min_confidence", _c.c_double), ("on_crop", _c.c_void_p), ("user", _c.c_void_p))
+    ("lm_weight", _c.c_double), ("token_lm", _c.c_void_p), ("ctc_weight", _c.c_double),
+    ("length_bonus", _c.c_double), ("grammar", _c.c_char_p), ("grammar_bytes", _c.c_size_t),
+    ("min_confidence", _c.c_double), ("keep_emissions", _c.c_int), ("on_crop", _c.c_void_p),
+    ("user", _c.c_void_p))
 _hypothesis = _struct("viseme_hypothesis", ("text", _c.c_char_p), ("log_probability", _c.c_double),
                       ("score", _c.c_double), ("confidence", _c.c_double))
 _word = _struct("viseme_word", ("text", _c.c_char_p), ("start_s", _c.c_double),
@@ -375,10 +378,10 @@ class Reader(_Object):
                  face_models=(None, None)):
         cascade, lm, grammar = _contents(cascade), _contents(lm), _contents(grammar)
         crop = _crop_options(cascade, len(cascade or b""), *(m and m._get() for m in face_models),
-                             0, rate, *_face_choice(face), 0, _ON_NO_FACE.index(on_no_face))
+                             0, 0, rate, *_face_choice(face), 0, _ON_NO_FACE.index(on_no_face))
         options = _reader_options(
-            crop, threads, beam, nbest, lm, len(lm or b""), lm_weight, grammar, len(grammar or b""),
-            min_confidence)
+            crop, threads, beam, nbest, lm, len(lm or b""), lm_weight, None, 0, 0, grammar,
+            len(grammar or b""), min_confidence, 1)
         self._models = [model, *filter(None, face_models)]  # must outlive us
         self._open("reader", model._get(), ctypes.byref(options))
         for user in self._models:

@@ -14,7 +14,7 @@ enum {
 };
 
 /* Chosen for LipNet as docs/confidence.md says; nothing is known of other networks. */
-#define LIPNET_MIN_CONFIDENCE 0.8
+#define LIPNET_MIN_CONFIDENCE 0.85
 
 static const struct vis_reader_kind kinds[] = {
     {.arch = "lipnet",
