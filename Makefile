@@ -121,7 +121,7 @@ deps-synth:
 	@$(DEPS) synth
 
 demo:
-	@$(DEPS) build parity
+	@$(DEPS) build demo
 	@$(SUBMAKE) all
 	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' scripts/demo.sh
 

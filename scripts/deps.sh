@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what viseme needs, and nothing when nothing is missing.
 #
-#   scripts/deps.sh [--check] build|parity|test|bench|synth ...
+#   scripts/deps.sh [--check] build|parity|demo|test|bench|synth ...
 #
 # Every package has a probe of what it is for (a header that compiles, a program, a Python
 # module), so libraries from anywhere count. What fails its probe is installed from Debian's
@@ -79,6 +79,11 @@ need_parity() {
     need python3-numpy module numpy
 }
 
+need_demo() {
+    need_parity
+    need espeak-ng program espeak-ng
+}
+
 need_test() {
     need libcmocka-dev cmocka
     need clang program clang
@@ -153,16 +158,16 @@ if [ "${1:-}" = --check ]; then
     shift
 fi
 if [ $# = 0 ]; then
-    echo "usage: scripts/deps.sh [--check] build|parity|test|bench|synth ..." >&2
+    echo "usage: scripts/deps.sh [--check] build|parity|demo|test|bench|synth ..." >&2
     exit 2
 fi
 probe() {
     missing=
     for set in "$@"; do
         case $set in
-        build | parity | test | bench | synth) "need_$set" ;;
+        build | parity | demo | test | bench | synth) "need_$set" ;;
         *)
-            echo "deps: unknown set '$set': give build, parity, test, bench or synth" >&2
+            echo "deps: unknown set '$set': give build, parity, demo, test, bench or synth" >&2
             exit 2
             ;;
         esac
