@@ -1,4 +1,5 @@
-"""Which videos a folder holds, what they are called, and who is seen in them."""
+"""Which videos a folder holds, what they are called, who is seen in them, and preparing them."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -48,6 +49,17 @@ def prepare_all(pool, prepare, todo):
         if problem:
             print(f"left out: {problem}", file=sys.stderr)
     return [os.path.basename(job[-1]) for job in todo if os.path.exists(job[-1] + ".json")]
+
+
+def prepare_folders(prepare, program, folders, work, jobs=1, limit=None):
+    """Prepares the videos of `folders` (at most `limit` of each) in `jobs` processes by
+    prepare((program, path, words or None, path of the clip without the ending)). Returns the names
+    of the clips that are there."""
+    os.makedirs(work, exist_ok=True)
+    todo = [(program, path, words, os.path.join(work, name))
+            for path, words, name in videos(folders, limit)]
+    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+        return prepare_all(pool, prepare, todo)
 
 
 def prepared(work, prefixes=("",)):

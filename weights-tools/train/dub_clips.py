@@ -4,14 +4,13 @@ For each clip NAME.npy (uint8 [T STORED STORED 3] BGR, faces in the boxes that `
 default, with MARGIN around them so that crops can move), NAME.mel.npy (float32 [80 K], Wav2Lip's
 mel from the first frame on) and NAME.json. A folder that was interrupted goes on where it was.
 """
-import concurrent.futures
 import json
 import os
 
 import numpy as np
 
 from reference import mel
-from train.clips import person, prepare_all, prepared, videos
+from train.clips import person, prepared
 from train.face_crops import SOUND_RATE, CropError, decode, find_boxes, part_of
 
 RATE = 25          # frames a second
@@ -82,16 +81,6 @@ def prepare(job):
         return None
     except (CropError, OSError, ValueError) as error:
         return str(error)
-
-
-def prepare_folders(program, folders, work, jobs=1, limit=None):
-    """Prepares the videos of `folders` (at most `limit` of each). Returns the names of the clips
-    that are there."""
-    os.makedirs(work, exist_ok=True)
-    todo = [(program, path, words, os.path.join(work, name))
-            for path, words, name in videos(folders, limit)]
-    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        return prepare_all(pool, prepare, todo)
 
 
 class Clip:

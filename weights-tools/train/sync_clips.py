@@ -4,14 +4,13 @@ For each clip NAME.npy (uint8 [T STORED STORED 3] BGR, pictures around the face,
 by MARGIN so that crops can move), NAME.mel.npy (float32 [40 4T+2], mel power) and NAME.json, which
 says where the crop lies in these pictures. A folder that was interrupted goes on where it was.
 """
-import concurrent.futures
 import json
 import os
 
 import numpy as np
 
 from reference.logmel import mel_power
-from train.clips import person, prepare_all, prepared, videos
+from train.clips import person, prepared
 from train.face_crops import CropError, cut, decode, find_boxes, part_of, squares
 
 RATE = 25
@@ -59,16 +58,6 @@ def prepare(job):
         return None
     except (CropError, OSError, ValueError) as error:
         return str(error)
-
-
-def prepare_folders(program, folders, work, jobs=1, limit=None):
-    """Prepares the videos of `folders` (at most `limit` of each). Returns the names of the clips
-    that are there."""
-    os.makedirs(work, exist_ok=True)
-    todo = [(program, path, words, os.path.join(work, name))
-            for path, words, name in videos(folders, limit)]
-    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        return prepare_all(pool, prepare, todo)
 
 
 class Clip:

@@ -16,13 +16,10 @@ those for 7, 9 and 11 windows. OUT/log.tsv tells how it went. Ctrl-C saves; the 
 on, with the same result as if it had not been stopped.
 """
 import argparse
-import concurrent.futures
 import contextlib
-import json
 import math
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -31,14 +28,13 @@ import torch  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from reference.sync_methods import diagonal_means  # noqa: E402
-from train import checkpoints  # noqa: E402
-from train.progress import Progress, duration  # noqa: E402
+from train import checkpoints, staged  # noqa: E402
+from train.clips import prepare_folders  # noqa: E402
 from train.sync_batches import Batches, held_out, usable  # noqa: E402
-from train.sync_clips import load_clips, prepare_folders  # noqa: E402
+from train.sync_clips import load_clips, prepare  # noqa: E402
 from train.sync_model import (CONFIG, REACH, SHIPPED, SIZES, Trainee, cut_matrices,  # noqa: E402
                               matching_loss)
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STAGES = ("match", "cls", "e2e")
 STEPS = (2800, 200, 1200)
 RATES = {"match": 1e-3, "cls": 2e-3, "e2e": 4e-4}
@@ -60,6 +56,8 @@ def autocast(exact):
 
 class Training:
     """options: config, steps (three), batch, seed, exact (float32)."""
+
+    COLUMNS = ("val_loss", "diag", "diag_1", "cls", "cls_1")
 
     def __init__(self, pools, options):
         self.options = options
@@ -86,7 +84,7 @@ class Training:
 
     def _begin_stage(self):
         """A fresh optimizer for the parameters that the stage at hand trains."""
-        stage = self.where()[0]
+        stage = self.stage()
         cls = [p for n in self.model.cls for p in self.model.cls[n].parameters()]
         rest = [p for n, p in self.model.named_parameters() if not n.startswith("cls.")]
         trained = {"match": rest, "cls": cls, "e2e": rest + cls, None: rest}[stage]
@@ -148,13 +146,13 @@ class Training:
                                         for p in g["params"]], 5.0)
         self.optimizer.step()
         self.step += 1
-        if self.where()[0] != stage:
+        if self.stage() != stage:
             self._begin_stage()
         return float(loss)
 
     # ---- validation
 
-    def check(self, pool):
+    def check(self, _stage, pool):
         """(matching loss, Diag-avg exact, within one, classifier exact, within one) on the clips
         kept aside, for matrices of SHIPPED windows."""
         self.model.eval()
@@ -175,99 +173,33 @@ class Training:
         shares = np.concatenate(right, axis=1).mean(1) if right else np.full(4, np.nan)
         return [float(np.mean(loss)) if loss else math.nan, *shares.tolist()]
 
+    def stage(self):
+        return self.where()[0]
 
-# ---- the run
-
-def write_log(path, training, stage, seconds):
-    """One line for each pool: step, stage, pool, training loss, validation, seconds so far."""
-    fresh = not os.path.exists(path)
-    with open(path, "a", encoding="utf-8") as out:
-        if fresh:
-            out.write("step\tstage\tpool\tloss\tval_loss\tdiag\tdiag_1\tcls\tcls_1\tseconds\n")
-        for number, pool in enumerate(training.checked):
-            loss = np.mean(training.losses) if training.losses else math.nan
-            fields = [f"{v:.4f}" for v in [loss, *training.check(pool)]]
-            line = "\t".join([str(training.step), stage, str(number), *fields, f"{seconds:.0f}"])
-            out.write(line + "\n")
-            print(line, file=sys.stderr)
-    training.losses = []
-
-
-def export(out, stage, training):
-    """The weights of a stage, for convert.py."""
-    model = training.model
-    checkpoints.save(os.path.join(out, f"sync_{stage}.pt"), model.exported())
-    checkpoints.save(os.path.join(out, f"classifiers_{stage}.pt"),
-                     {n: model.cls[n].state_dict() for n in model.cls})
-
-
-def run(training, out, every, limit=None):
-    """Trains to the end, or for `limit` steps, or until someone stops it. Returns True at the
-    end."""
-    path, log = os.path.join(out, "state.pt"), os.path.join(out, "log.tsv")
-    saved = checkpoints.load(path)
-    if saved is not None:
-        if saved["options"] != training.options:
-            raise SystemExit(f"train_sync.py: {path} is of a run with other options: give a new "
-                             "folder")
-        training.restore(saved)
-    total = sum(training.options["steps"])
-    stop, began = checkpoints.Stop(), time.monotonic()
-    progress = Progress("steps", total, training.step)
-    end = min(total, training.step + limit) if limit else total
-    with concurrent.futures.ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(training.draw, training.step)
-        while training.step < end and not stop.wanted:
-            stage = training.where()[0]
-            batch = coming.result()
-            coming = ahead.submit(training.draw, training.step + 1)
-            training.losses.append(training.advance(batch))
-            progress.step(f"{stage}, loss {np.mean(training.losses[-50:]):.3f}")
-            turn = training.where()[0] != stage
-            if turn or training.step % every == 0:
-                write_log(log, training, stage, time.monotonic() - began)
-                print(f"{training.step}/{total}, {duration(progress.left())} left",
-                      file=sys.stderr)
-                checkpoints.save(path, training.state())
-            if turn and stage != "match":
-                export(out, stage, training)
-    checkpoints.save(path, training.state())
-    return training.step == total
+    def export(self, out, stage):
+        """The weights of a stage, for convert.py."""
+        if stage == "match":
+            return
+        checkpoints.save(os.path.join(out, f"sync_{stage}.pt"), self.model.exported())
+        checkpoints.save(os.path.join(out, f"classifiers_{stage}.pt"),
+                         {n: self.model.cls[n].state_dict() for n in self.model.cls})
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="train_sync.py",
                                      description="Train the lip-sync networks.")
     sub = parser.add_subparsers(dest="what", required=True)
-    one = sub.add_parser("prepare", help="videos -> crops and mel power")
-    one.add_argument("folders", nargs="+", metavar="FOLDER")
-    one.add_argument("--work", required=True, metavar="DIR", help="where they are kept")
-    one.add_argument("--jobs", type=int, default=1)
-    one.add_argument("--limit", type=int, help="clips of each folder")
-    one.add_argument("--program", default=os.path.join(ROOT, "build", "viseme"))
-    two = sub.add_parser("train", help="crops and mel power -> networks")
-    two.add_argument("--work", required=True, metavar="DIR", help="what prepare made")
-    two.add_argument("--out", required=True, metavar="DIR")
-    two.add_argument("--pools", nargs="+", metavar="PREFIX[,PREFIX]...", default=[""],
-                     help="clips whose names start so form a pool; each gives as many clips to a "
-                     "batch as the others (default: all clips are one pool)")
-    two.add_argument("--steps", type=int, nargs=3, default=STEPS, metavar="N",
-                     help=f"of the three stages (default {' '.join(map(str, STEPS))})")
+    staged.add_prepare(sub, "videos -> crops and mel power")
+    two = staged.add_train(sub, "crops and mel power -> networks", STEPS, CONFIG)
     two.add_argument("--batch", type=int, default=8, help="clips (default 8)")
-    two.add_argument("--seed", type=int, default=1)
-    two.add_argument("--threads", type=int, default=2)
-    two.add_argument("--every", type=int, default=200, help="steps between checks")
-    two.add_argument("--limit", type=int, help="stop after so many steps")
-    two.add_argument("--config", type=json.loads, default={}, metavar="JSON",
-                     help="widths and frame_size, where they differ from " + json.dumps(CONFIG))
-    two.add_argument("--exact", action="store_true", help="float32 instead of bfloat16")
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse(argv)
     if args.what == "prepare":
-        names = prepare_folders(args.program, args.folders, args.work, args.jobs, args.limit)
+        names = prepare_folders(prepare, args.program, args.folders, args.work, args.jobs,
+                                args.limit)
         print(f"{len(names)} clips in {args.work}")
         return 0 if names else 1
     torch.set_num_threads(args.threads)
@@ -279,10 +211,7 @@ def main(argv=None):
     options = {"config": {**CONFIG, **args.config}, "steps": list(args.steps),
                "batch": args.batch, "seed": args.seed, "exact": args.exact,
                "clips": [[clip.name for clip in pool] for pool in pools]}
-    if not run(Training(pools, options), args.out, args.every, args.limit):
-        print("train_sync.py: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return staged.run("train_sync.py", Training(pools, options), args.out, args.every, args.limit)
 
 
 if __name__ == "__main__":

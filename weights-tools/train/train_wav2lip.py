@@ -18,29 +18,25 @@ authors' checkpoints, and their --config for convert.py. OUT/log.tsv tells how i
 saves; the same command goes on, with the same result as if it had not been stopped.
 """
 import argparse
-import concurrent.futures
 import contextlib
 import json
 import math
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from train import checkpoints  # noqa: E402
+from train import checkpoints, staged  # noqa: E402
+from train.clips import prepare_folders  # noqa: E402
 from train.dub_batches import WINDOW, Batches, usable  # noqa: E402
-from train.dub_clips import load_clips, prepare_folders  # noqa: E402
+from train.dub_clips import load_clips, prepare  # noqa: E402
 from train.dub_model import (CONFIG, UNSHARED, Expert, Generator, loss_weights,  # noqa: E402
                              lower_halves, matching_loss, mouth_region, pair_loss, sync_loss)
 from train.lip_batches import held_out  # noqa: E402
-from train.progress import Progress, duration  # noqa: E402
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STAGES = ("match", "pairs", "frames", "sync")
 OF_EXPERT = STAGES[:2]
 STEPS = (1500, 500, 6000, 2000)
@@ -69,6 +65,8 @@ class Training:
     """options: config, steps (four), batch (clips of the expert's and frames of the generator's),
     seed, exact (float32)."""
 
+    COLUMNS = ("found_or_mouth", "cos_right_or_true", "cos_wrong_or_made")
+
     def __init__(self, pools, options):
         self.options = options
         torch.manual_seed(options["seed"])
@@ -85,7 +83,7 @@ class Training:
 
     # ---- stages
 
-    def where(self):
+    def stage(self):
         """The stage at hand; None after the last."""
         for number, stage in enumerate(STAGES):
             if self.step < sum(self.options["steps"][:number + 1]):
@@ -174,7 +172,7 @@ class Training:
 
     def advance(self, batch):
         """One step with what draw(self.step) gave. Returns the loss."""
-        stage, (name, step, steps) = self.where(), self.trained()
+        stage, (name, step, steps) = self.stage(), self.trained()
         if name == "generator" and step == 0:
             self.listen()
         for key, net in self.nets.items():  # a few windows tell too little to normalise by
@@ -215,106 +213,34 @@ class Training:
             return [float(wrong), float(self.agreement(target, sounds).mean()),
                     float(self.agreement(made, sounds).mean())]
 
-
-# ---- the run
-
-def write_log(path, training, stage, seconds):
-    """One line for each pool: step, stage, pool, training loss, validation, seconds so far."""
-    fresh = not os.path.exists(path)
-    with open(path, "a", encoding="utf-8") as out:
-        if fresh:
-            out.write("step\tstage\tpool\tloss\tfound_or_mouth\tcos_right_or_true\t"
-                      "cos_wrong_or_made\tseconds\n")
-        for number, pool in enumerate(training.checked):
-            loss = np.mean(training.losses) if training.losses else math.nan
-            fields = [f"{v:.4f}" for v in [loss, *training.check(stage, pool)]]
-            line = "\t".join([str(training.step), stage, str(number), *fields, f"{seconds:.0f}"])
-            out.write(line + "\n")
-            print(line, file=sys.stderr)
-    training.losses = []
-
-
-def export(out, training):
-    """The networks that are complete, and the --config of convert.py for them."""
-    for name, net, stage in (("expert", "expert", "pairs"), ("wav2lip", "generator", "sync")):
-        if training.step < sum(training.options["steps"][:STAGES.index(stage) + 1]):
-            continue
-        state = {k: v.contiguous() for k, v in training.nets[net].state_dict().items()
-                 if k not in UNSHARED}
-        checkpoints.save(os.path.join(out, name + ".pt"), {"state_dict": state})
-        with open(os.path.join(out, name + ".json"), "w", encoding="utf-8") as file:
-            json.dump(training.options["config"][net], file)
-
-
-def run(training, out, every, limit=None):
-    """Trains to the end, or for `limit` steps, or until someone stops it. Returns True at the
-    end."""
-    path, log = os.path.join(out, "state.pt"), os.path.join(out, "log.tsv")
-    saved = checkpoints.load(path)
-    if saved is not None:
-        if saved["options"] != training.options:
-            raise SystemExit(f"train_wav2lip.py: {path} is of a run with other options: give a new "
-                             "folder")
-        training.restore(saved)
-    total = sum(training.options["steps"])
-    stop, began = checkpoints.Stop(), time.monotonic()
-    progress = Progress("steps", total, training.step)
-    end = min(total, training.step + limit) if limit else total
-    with concurrent.futures.ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(training.draw, training.step)
-        while training.step < end and not stop.wanted:
-            stage = training.where()
-            batch = coming.result()
-            coming = ahead.submit(training.draw, min(training.step + 1, total - 1))
-            training.losses.append(training.advance(batch))
-            progress.step(f"{stage}, loss {np.mean(training.losses[-50:]):.4f}")
-            turn = training.where() != stage
-            if turn or training.step % every == 0:
-                write_log(log, training, stage, time.monotonic() - began)
-                print(f"{training.step}/{total}, {duration(progress.left())} left",
-                      file=sys.stderr)
-                checkpoints.save(path, training.state())
-            if turn:
-                export(out, training)
-    checkpoints.save(path, training.state())
-    return training.step == total
+    def export(self, out, _stage):
+        """The networks that are complete, and the --config of convert.py for them."""
+        for name, net, stage in (("expert", "expert", "pairs"), ("wav2lip", "generator", "sync")):
+            if self.step < sum(self.options["steps"][:STAGES.index(stage) + 1]):
+                continue
+            state = {k: v.contiguous() for k, v in self.nets[net].state_dict().items()
+                     if k not in UNSHARED}
+            checkpoints.save(os.path.join(out, name + ".pt"), {"state_dict": state})
+            with open(os.path.join(out, name + ".json"), "w", encoding="utf-8") as file:
+                json.dump(self.options["config"][net], file)
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="train_wav2lip.py",
                                      description="Train Wav2Lip and its expert.")
     sub = parser.add_subparsers(dest="what", required=True)
-    one = sub.add_parser("prepare", help="videos -> crops and mel")
-    one.add_argument("folders", nargs="+", metavar="FOLDER")
-    one.add_argument("--work", required=True, metavar="DIR", help="where they are kept")
-    one.add_argument("--jobs", type=int, default=1)
-    one.add_argument("--limit", type=int, help="clips of each folder")
-    one.add_argument("--program", default=os.path.join(ROOT, "build", "viseme"))
-    two = sub.add_parser("train", help="crops and mel -> networks")
-    two.add_argument("--work", required=True, metavar="DIR", help="what prepare made")
-    two.add_argument("--out", required=True, metavar="DIR")
-    two.add_argument("--pools", nargs="+", metavar="PREFIX[,PREFIX]...", default=[""],
-                     help="clips whose names start so form a pool; each gives as many clips to a "
-                     "batch as the others (default: all clips are one pool)")
-    two.add_argument("--steps", type=int, nargs=4, default=STEPS, metavar="N",
-                     help=f"of the four stages (default {' '.join(map(str, STEPS))})")
+    staged.add_prepare(sub, "videos -> crops and mel")
+    two = staged.add_train(sub, "crops and mel -> networks", STEPS, CONFIG)
     two.add_argument("--batch", type=int, nargs=2, default=(8, 20), metavar="N",
                      help="clips for the expert, frames for the generator (default 8 20)")
-    two.add_argument("--seed", type=int, default=1)
-    two.add_argument("--threads", type=int, default=2)
-    two.add_argument("--every", type=int, default=200, help="steps between checks")
-    two.add_argument("--limit", type=int, help="stop after so many steps")
-    two.add_argument("--config", type=json.loads, default={}, metavar="JSON",
-                     help='{"generator": {...}, "expert": {...}}, widths and residuals where they '
-                     "differ from " + json.dumps(CONFIG))
-    two.add_argument("--exact", action="store_true", help="float32 instead of bfloat16")
     return parser.parse_args(argv)
 
 
 def main(argv=None):
     args = parse(argv)
     if args.what == "prepare":
-        names = prepare_folders(args.program, args.folders, args.work, args.jobs, args.limit)
+        names = prepare_folders(prepare, args.program, args.folders, args.work, args.jobs,
+                                args.limit)
         print(f"{len(names)} clips in {args.work}")
         return 0 if names else 1
     torch.set_num_threads(args.threads)
@@ -326,10 +252,8 @@ def main(argv=None):
     options = {"config": {name: {**CONFIG[name], **args.config.get(name, {})} for name in CONFIG},
                "steps": list(args.steps), "batch": list(args.batch), "seed": args.seed,
                "exact": args.exact, "clips": [[clip.name for clip in pool] for pool in pools]}
-    if not run(Training(pools, options), args.out, args.every, args.limit):
-        print("train_wav2lip.py: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return staged.run("train_wav2lip.py", Training(pools, options), args.out, args.every,
+                      args.limit)
 
 
 if __name__ == "__main__":
