@@ -36,16 +36,25 @@ static float read_between(const viseme_image *crop, const struct tap *x, const s
     return (1 - y->weight) * top + y->weight * bottom;
 }
 
+static float mean_of_four(const viseme_image *crop, int x, int y)
+{
+    return 0.25f * (gray_at(crop, x, y) + gray_at(crop, x + 1, y) + gray_at(crop, x, y + 1) +
+                    gray_at(crop, x + 1, y + 1));
+}
+
 void vis_vsr_input(const viseme_image *crop, enum vis_vsr_fit fit, int side, float *out)
 {
-    const int left = (int)rint((crop->width - side) / 2.0);
-    const int top = (int)rint((crop->height - side) / 2.0);
+    const int step = fit == VIS_VSR_HALVE ? 2 : 1;
+    const int left = (int)rint((crop->width - step * side) / 2.0);
+    const int top = (int)rint((crop->height - step * side) / 2.0);
     for (int i = 0; i < side; i++) {
         const struct tap y = tap_of(i, crop->height, side);
         for (int j = 0; j < side; j++) {
             const struct tap x = tap_of(j, crop->width, side);
-            const float gray = fit == VIS_VSR_CENTRE ? gray_at(crop, left + j, top + i)
-                                                     : read_between(crop, &x, &y);
+            const float gray =
+                fit == VIS_VSR_RESIZE  ? read_between(crop, &x, &y)
+                : fit == VIS_VSR_HALVE ? mean_of_four(crop, left + 2 * j, top + 2 * i)
+                                       : gray_at(crop, left + j, top + i);
             *out++ = (gray - mean) / deviation;
         }
     }

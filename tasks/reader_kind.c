@@ -123,6 +123,8 @@ static viseme_status open_tokens(struct vis_reader_kind *k, const viseme_model *
     const struct vis_crop_size size = vis_crop_size(k->crop);
     k->width = size.width;
     k->height = size.height;
+    if (k->fit == VIS_VSR_CENTRE && 2 * k->side <= size.height)
+        k->fit = VIS_VSR_HALVE;
     return status;
 }
 

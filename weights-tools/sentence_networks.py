@@ -9,8 +9,9 @@ MAX_TOKENS = 65536
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 RESNET18_WIDTHS = [64, 128, 256, 512]
 
-# Names as upstream's, where it has one. input_size: 96 for SyncVSR's crops, 88 for Auto-AVSR's.
-# space: what stands for a space in units. audio_outputs: of the head that learns audio tokens.
+# Names as upstream's, where it has one. input_size: 96 for SyncVSR's crops, 88 for Auto-AVSR's, 44
+# for those halved. space: what stands for a space in units. audio_outputs: of the head that learns
+# audio tokens.
 SYNCVSR_CONFIG = {"adim": 768, "aheads": 12, "eunits": 3072, "elayers": 12,
                   "cnn_module_kernel": 31, "dheads": 12, "dunits": 3072, "dlayers": 6,
                   "odim": 5049, "frontend_widths": RESNET18_WIDTHS, "audio_outputs": 0,
@@ -288,9 +289,9 @@ def syncvsr_check(config):
                           f"({config[key]})", EXIT_USAGE)
     if config["cnn_module_kernel"] % 2 == 0:
         raise Refusal("--config: cnn_module_kernel must be odd", EXIT_USAGE)
-    if config["input_size"] not in (88, 96):
-        raise Refusal("--config: input_size must be 96 (SyncVSR's crops) or 88 (Auto-AVSR's)",
-                      EXIT_USAGE)
+    if config["input_size"] not in (44, 88, 96):
+        raise Refusal("--config: input_size must be 96 (SyncVSR's crops), 88 (Auto-AVSR's) or 44 "
+                      "(half of that)", EXIT_USAGE)
     if config.get("crop", "autoavsr") not in SYNCVSR_CROPS:
         raise Refusal(f"--config: crop must be one of {', '.join(SYNCVSR_CROPS)}", EXIT_USAGE)
     least = config.get("min_confidence", 0)

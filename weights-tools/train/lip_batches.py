@@ -58,7 +58,7 @@ def frame_choice(rng, clip):
 
 
 def moved(rng, planes):
-    """float32 [T 3 H W] -> the same, all frames moved, turned, resized and mirrored alike."""
+    """float32 [T C H W] -> the same, all frames moved, turned, resized and mirrored alike."""
     _, _, height, width = planes.shape
     size = np.exp(rng.uniform(-0.09, 0.09))
     turn = rng.uniform(-0.07, 0.07)
@@ -74,14 +74,14 @@ def moved(rng, planes):
 
 
 def relit(rng, planes):
-    """float32 [T 3 H W] -> the same under other light, through another lens and sensor."""
+    """float32 [T C H W] -> the same under other light, through another lens and sensor."""
     if rng.random() < 0.2:  # a small face
         share = rng.uniform(0.3, 0.8)
         planes = F.interpolate(F.interpolate(planes, scale_factor=share, mode="bilinear",
                                              align_corners=False),
                                size=planes.shape[2:], mode="bilinear", align_corners=False)
     middle = planes.mean()
-    gains = np.exp(rng.uniform(-0.12, 0.12, 3)) * np.exp(rng.uniform(-0.25, 0.2))
+    gains = np.exp(rng.uniform(-0.12, 0.12, planes.shape[1])) * np.exp(rng.uniform(-0.25, 0.2))
     if rng.random() < 0.12:
         gains = gains * rng.uniform(0.4, 0.8)
     planes = (planes - middle) * rng.uniform(0.75, 1.25) + middle + rng.uniform(-0.06, 0.06)
