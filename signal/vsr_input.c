@@ -51,10 +51,10 @@ void vis_vsr_input(const viseme_image *crop, enum vis_vsr_fit fit, int side, flo
         const struct tap y = tap_of(i, crop->height, side);
         for (int j = 0; j < side; j++) {
             const struct tap x = tap_of(j, crop->width, side);
-            const float gray =
-                fit == VIS_VSR_RESIZE  ? read_between(crop, &x, &y)
-                : fit == VIS_VSR_HALVE ? mean_of_four(crop, left + 2 * j, top + 2 * i)
-                                       : gray_at(crop, left + j, top + i);
+            const float gray = fit == VIS_VSR_RESIZE ? read_between(crop, &x, &y)
+                               : fit == VIS_VSR_HALVE
+                                   ? mean_of_four(crop, left + 2 * j, top + 2 * i)
+                                   : gray_at(crop, left + j, top + i);
             *out++ = (gray - mean) / deviation;
         }
     }

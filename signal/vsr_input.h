@@ -14,8 +14,8 @@ enum vis_vsr_fit {
 };
 
 /* Fills out [side side] with (grey - 0.421) / 0.165 of a crop whose sides are at least `side` for
- * the middle of it, at least twice that to be halved. Grey is value / 255 where the three bytes are equal, as in crops of grey
- * pictures, else (0.2989 R + 0.587 G + 0.114 B) / 255. */
+ * the middle of it, at least twice that for the middle halved. Grey is value / 255 where the three
+ * bytes are equal, as in crops of grey pictures, else (0.2989 R + 0.587 G + 0.114 B) / 255. */
 void vis_vsr_input(const viseme_image *crop, enum vis_vsr_fit fit, int side, float *out);
 
 #endif
