@@ -20,6 +20,24 @@ class Reader:
         self.program, self.weights = program, weights
         self.done = {}
 
+    def facts(self):
+        """What `viseme models show --json` says of the weights. RuntimeError: they are none."""
+        run = subprocess.run([self.program, "models", "--json", "show", self.weights],
+                             stdout=subprocess.PIPE)
+        if run.returncode:
+            raise RuntimeError(f"viseme models show ended with {run.returncode}")
+        return json.loads(run.stdout)
+
+    def joint(self):
+        """Whether it reads sentences in units, by the joint search; else letters."""
+        return self.facts()["arch"] == "syncvsr"
+
+    def sentences(self):
+        """The kinds of sentences that the weights are for, by their card: grammars of synth. None
+        where it says nothing."""
+        stated = self.facts()["metadata"].get("viseme.card.sentences")
+        return stated.split() if stated else None
+
     def read(self, paths, *options):
         """One JSON object for each path, with words. RuntimeError: the program broke off."""
         key = (tuple(paths), options)

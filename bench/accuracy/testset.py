@@ -19,7 +19,7 @@ sys.path.insert(0, SYNTH)
 from synth import sentences  # noqa: E402
 
 SEED = 20                    # of `test`; training drew from other seeds, and from `train`
-SENTENCES = ("grid", "digits")  # each has its grammar in grammars/
+SENTENCES = ("grid", "digits")  # unless weights say what they are for
 CLEAN, OTHER = 40, 9         # clips of each kind of sentence
 QUICK = 3
 CALIBRATION = 30
@@ -50,7 +50,7 @@ def _draw(name, split, seed, kind, count, options, jobs):
 
 def clips(kind, condition, count=None, jobs=1):
     """The clips of one condition, made where they are missing: lines of the manifest with "path".
-    kind: of SENTENCES; count: None for all. Raises HeldIn, and subprocess.CalledProcessError when
+    kind: of synth's sentences; count: None for all. Raises HeldIn, and subprocess.CalledProcessError when
     drawing fails."""
     count = count or (CLEAN if condition == "clean" else OTHER)
     found = _draw(f"{kind}-{condition.replace(' ', '')}", "test", SEED, kind, count,

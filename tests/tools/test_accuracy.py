@@ -1,4 +1,5 @@
 """bench/accuracy: that it counts what it says."""
+import json
 import os
 import sys
 
@@ -13,6 +14,9 @@ import grid  # noqa: E402
 import read  # noqa: E402
 import reader  # noqa: E402
 import testset  # noqa: E402
+
+
+TEST_SET = {"split": "test", "seed": 1, "pixels_sha256": "0" * 64}
 
 
 class Scripted:
@@ -46,22 +50,67 @@ def parts(monkeypatch):
 
 
 def test_a_row_counts_both_ways_of_reading(parts):
-    row = read._row(Scripted(), "noise", "noise", parts)
+    row = read._row(Scripted(), "noise", "noise", parts, read.LETTERS)
     assert (row["clips"], row["words"], row["condition"]) == (3, 14, "noise")
     assert row["greedy"] == {"wer": 6 / 14, "cer": 0, "exact": 2, "unread": 1}
     assert row["grammar"] == {"wer": 1 / 14, "cer": 0, "exact": 2, "unread": 0}
     assert row["oracle"]["wer"] == pytest.approx(0.5 / 14)
     assert row["held"] == 30 / 150 and row["warned"] == 1
-    lines = read.markdown({"rows": [row], "test_set": {"split": "test", "seed": 1,
-                                                       "pixels_sha256": "0" * 64}})
+    lines = read.markdown({"rows": [row], "ways": read.LETTERS, "test_set": TEST_SET})
+    assert any(line.startswith("WER, CER: word") and "greedy decoding; with `--grammar`" in line
+               for line in "\n".join(lines).splitlines())
     assert "| noise | 3 | 14 | 42.9 % | 0.0 % | 7.1 % | 0.0 % | 3.6 % (± 3.6) | 2 | 20.0 % | 1 |" \
         in lines
 
 
-def test_clips_without_a_voice_have_no_oracle(parts):
-    row = read._row(Scripted(), "GRID", None,
-                    [read.Part(["a"], ["set red at b two now"], None, "grid")])
-    assert row["oracle"] is None and row["greedy"]["wer"] == 0
+def test_a_reader_of_units_is_measured_by_its_search_alone(parts):
+    row = read._row(Scripted(), "noise", "noise", parts, read.UNITS)
+    assert row["joint"] == {"wer": 6 / 14, "cer": 0, "exact": 2, "unread": 1}
+    assert "greedy" not in row and "grammar" not in row
+    lines = read.markdown({"rows": [row], "ways": read.UNITS, "test_set": TEST_SET})
+    assert "| noise | 3 | 14 | 42.9 % | 0.0 % | 3.6 % (± 3.6) | 2 | 20.0 % | 1 |" in lines
+    assert "joint search" in "\n".join(lines) and "--grammar" not in "\n".join(lines)
+
+
+@pytest.mark.parametrize("part", [
+    read.Part(["a"], ["set red at b two now"], None, "grid"),
+    read.Part(["a"], ["set red at b two now"], ["en+m1"], "words")])
+def test_clips_without_a_voice_or_slots_have_no_oracle(parts, part):
+    row = read._row(Scripted(), "GRID", None, [*parts, part], read.UNITS)
+    assert row["oracle"] is None and row["words"] == 20
+
+
+def test_weights_say_what_they_are_measured_on(tmp_path):
+    program = tmp_path / "viseme"
+    found = reader.Reader(str(program))
+
+    def say(arch, **metadata):
+        program.write_text("#!/bin/sh\necho '" + json.dumps({"arch": arch, "metadata": metadata})
+                           + "'\n")
+        program.chmod(0o755)
+
+    say("lipnet", source="x")
+    assert found.sentences() is None and not found.joint()
+    say("syncvsr", **{"viseme.card.sentences": "grid words"})
+    assert found.sentences() == ["grid", "words"] and found.joint()
+    program.write_text("#!/bin/sh\nexit 6\n")
+    with pytest.raises(RuntimeError, match="ended with 6"):
+        found.joint()
+
+
+def test_rows_are_of_the_kinds_of_sentences_asked_for(monkeypatch):
+    monkeypatch.setattr(read, "_rendered", lambda kind, *_: read.Part([kind], ["x"], None, kind))
+    monkeypatch.setattr(read.grid, "clips", lambda: ())
+    for kinds, first in ((("grid", "digits", "words"),
+                          ["clean, grid sentences", "clean, digits sentences",
+                           "clean, words sentences", "clean, all"]),
+                         (("grid", "digits"), ["clean, grid sentences", "clean, digits sentences",
+                                               "clean, both"]),
+                         (("words",), ["clean"])):
+        rows = list(read._groups(None, kinds, []))
+        assert [name for name, _, _ in rows][:len(first)] == first
+        assert rows[len(first)][0] == "low_light" and len(rows) == len(first) + 11
+        assert [p.grammar for p in rows[-1][2]] == list(kinds)
 
 
 def test_only_held_out_clips_are_measured_on(monkeypatch):
