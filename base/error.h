@@ -1,4 +1,4 @@
-/* The one helper every layer may include: how to fail. */
+/* How to fail. */
 #ifndef VIS_BASE_ERROR_H
 #define VIS_BASE_ERROR_H
 

@@ -4,34 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cli/errors.h"
-
-/* Number of bytes of the UTF-8 sequence at s, 0 when it is none (overlong and surrogate forms are
- * none; RFC 3629). */
-static size_t sequence(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    if (s[0] > 0xF4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
-        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return n;
-}
 
 json_t *vis_json_text(const char *s)
 {
     static const char unknown[] = "\xEF\xBF\xBD";
     if (!s)
         return json_null();
-    char *clean = malloc(3 * strlen(s) + 1), *to = clean;
+    const char *end = s + strlen(s);
+    char *clean = malloc(3 * (size_t)(end - s) + 1), *to = clean;
     if (!clean)
         return NULL;
-    while (*s) {
-        size_t n = sequence((const unsigned char *)s);
+    while (s < end) {
+        size_t n = vis_utf8_decode(s, (size_t)(end - s), NULL);
         memcpy(to, n ? s : unknown, n ? n : 3);
         to += n ? n : 3;
         s += n ? n : 1;

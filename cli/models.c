@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/json_line.h"
@@ -63,11 +64,20 @@ static struct sums sum_up(const viseme_weights *w)
     return s;
 }
 
+/* An entry of the metadata that holds JSON; NULL: there is none, or it holds something else. */
+static json_t *parsed_entry(const viseme_weights *w, const char *key)
+{
+    const char *text = viseme_weights_metadata(w, key);
+    json_t *value = NULL;
+    if (text)
+        (void)vis_json_parse(&value, text, strlen(text), "", key, NULL);
+    return value;
+}
+
 /* Entries of the vocabulary, a JSON array of strings; -1 when the file has none. */
 static int vocabulary_size(const viseme_weights *w)
 {
-    const char *text = viseme_weights_metadata(w, "viseme.vocab");
-    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *list = parsed_entry(w, "viseme.vocab");
     int size = json_is_array(list) ? (int)json_array_size(list) : -1;
     json_decref(list);
     return size;
@@ -171,7 +181,7 @@ static json_t *json_show(const viseme_weights *w, const char *path)
     struct sums s = sum_up(w);
     const char *config = viseme_weights_metadata(w, "viseme.config");
     int vocabulary = vocabulary_size(w);
-    json_t *parsed = config ? json_loads(config, 0, NULL) : NULL;
+    json_t *parsed = parsed_entry(w, "viseme.config");
     json_t *dtypes = json_object();
     for (int k = 0; k < s.kinds; k++)
         json_object_set_new(dtypes, s.dtypes[k].dtype,

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <wctype.h>
 
+#include "base/utf8.h"
+
 struct vis_normaliser {
     locale_t locale; /* 0: ASCII only */
 };
@@ -31,26 +33,6 @@ void vis_normaliser_close(struct vis_normaliser *n)
     if (n && n->locale)
         freelocale(n->locale);
     free(n);
-}
-
-/* The code point at s, and its length in bytes; length 0: not UTF-8 (RFC 3629). */
-static uint32_t decode(const unsigned char *s, size_t left, size_t *length)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC0 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    *length = 0;
-    if (n == 0 || n > left || s[0] > 0xF4)
-        return 0;
-    uint32_t point = n == 1 ? s[0] : s[0] & (0xFFu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-        point = point << 6 | (s[i] & 0x3Fu);
-    }
-    if (point < least[n] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
-        return 0;
-    *length = n;
-    return point;
 }
 
 static uint32_t lower(const struct vis_normaliser *n, uint32_t c)
@@ -106,7 +88,8 @@ viseme_status vis_normalise(struct vis_words *out, const struct vis_normaliser *
     if (!out->points)
         return vis_fail_nomem(err, room);
     for (size_t i = 0; i < bytes; i += length) {
-        uint32_t point = decode((const unsigned char *)text + i, bytes - i, &length);
+        uint32_t point;
+        length = vis_utf8_decode(text + i, bytes - i, &point);
         if (length == 0) {
             vis_words_free(out);
             return vis_fail(err, VISEME_ERR_INPUT, "byte %zu is not UTF-8", i + 1);

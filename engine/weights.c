@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/json.h"
+#include "base/json.h"
 
 struct meta {
     const char *key, *value;

@@ -5,14 +5,16 @@
 # but the CLI.
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
-SUPPORT := $(call obj,$(sort $(wildcard tests/support/*.c)))
+SUPPORT := $(BUILD)/libsupport.a
+$(SUPPORT): $(call obj,$(sort $(wildcard tests/support/*.c)))
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(SUPPORT) $(BUILD)/libvisio.a \
         $(BUILD)/libviseme.a
 	@mkdir -p $(@D)
 	$(call say,ld)
 	$(link) $(WRAPPED) -lcmocka $(IO_LIBS) $(LIB_LIBS)
-# Its allocations, and those of the libraries linked into it, pass through its hands.
-$(BUILD)/tests/test_alloc_fail: WRAPPED := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
+# Their allocations, and those of the libraries linked into them, pass through the hands of
+# tests/support/failing_memory.c.
+$(BUILD)/tests/test_alloc_%: WRAPPED := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
         aligned_alloc strdup free XML_ParserCreate pthread_create)
 
 # Seeded weights, inputs and taps of the goldens.
