@@ -272,7 +272,8 @@ static viseme_status write_outputs(const struct job *job, viseme_error *err)
 static viseme_status run_job(struct job *job, viseme_error *err)
 {
     const viseme_model_options model_options = {.cpu = (viseme_cpu)(job->set.cpu + 1),
-                                                .gemm = (viseme_gemm)job->set.gemm};
+                                                .gemm = (viseme_gemm)job->set.gemm,
+                                                .threads = job->set.threads};
     const viseme_session_options session_options = {.threads = job->set.threads};
     viseme_status status = bind_all(job, err);
     if (status == VISEME_OK)

@@ -24,8 +24,8 @@ viseme_status vis_sync_job_check(struct vis_sync_job *job, const char *command,
 viseme_status vis_sync_job_load(struct vis_sync_job *job, int *told, viseme_error *err)
 {
     const struct vis_sync_settings *set = job->set;
-    const viseme_model_options options = {.cpu = (viseme_cpu)(set->cpu + 1),
-                                          .gemm = (viseme_gemm)set->gemm};
+    const viseme_model_options options = {
+        .cpu = (viseme_cpu)(set->cpu + 1), .gemm = (viseme_gemm)set->gemm, .threads = set->threads};
     *told = 1;
     viseme_status status = vis_find_weights(&job->model_path, set->model, WEIGHTS_NAME);
     if (status == VISEME_OK)

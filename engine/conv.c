@@ -40,27 +40,6 @@ static float *stacked(const struct vis_weights_tensor *const t[VIS_CONV_STACK])
     return f;
 }
 
-/* The same of weights [K out], turned to [out K]. */
-static float *stacked_channels_last(const struct vis_conv_tensors *t)
-{
-    size_t k = (size_t)kernel_size(t), at = 0;
-    float *f = malloc((size_t)t->out * k * sizeof *f);
-    for (int part = 0; f && part < VIS_CONV_STACK && t->weight[part]; part++) {
-        size_t out = t->weight[part]->count / k;
-        float *stored = malloc(out * k * sizeof *stored);
-        if (!stored) {
-            free(f);
-            return NULL;
-        }
-        vis_weights_to_f32(stored, t->weight[part]);
-        for (size_t o = 0; o < out; o++)
-            for (size_t i = 0; i < k; i++)
-                f[at++] = stored[i * out + o];
-        free(stored);
-    }
-    return f;
-}
-
 /* Where element i of a row of B, in the order of the taps, channels last, is in a row of the
  * weights. */
 static void fill_index(int32_t *index, const struct vis_conv_tensors *t)
@@ -74,25 +53,33 @@ static void fill_index(int32_t *index, const struct vis_conv_tensors *t)
                         t->channels_last ? at : ((ch * t->k[0] + kt) * t->k[1] + y) * t->k[2] + x;
 }
 
-viseme_status vis_conv_floats(struct vis_conv_floats *f, const struct vis_conv_tensors *t,
-                              viseme_error *err)
+/* Bias and slope. */
+static viseme_status find_ends(struct vis_conv_floats *f, const struct vis_conv_tensors *t,
+                               viseme_error *err)
 {
     const struct vis_weights_tensor *const slopes[VIS_CONV_STACK] = {t->slope};
     size_t out = (size_t)t->out;
     int biased = t->bias[0] || t->norm.gamma;
-    *f = (struct vis_conv_floats){.weight = t->channels_last ? stacked_channels_last(t)
-                                                             : stacked(t->weight)};
     if (biased)
         f->bias = t->bias[0] ? stacked(t->bias) : calloc(out, sizeof *f->bias);
     if (t->prelu)
         f->slope = t->slope ? stacked(slopes) : malloc(out * sizeof *f->slope);
-    if (!f->weight || (biased && !f->bias) || (t->prelu && !f->slope)) {
+    if ((biased && !f->bias) || (t->prelu && !f->slope)) {
         vis_conv_floats_free(f);
-        return vis_fail_nomem(err, out * (size_t)kernel_size(t) * sizeof *f->weight);
+        return vis_fail_nomem(err, out * sizeof *f->bias);
     }
     for (size_t i = 0; t->prelu && !t->slope && i < out; i++)
         f->slope[i] = t->leak;
     return VISEME_OK;
+}
+
+viseme_status vis_conv_floats(struct vis_conv_floats *f, const struct vis_conv_tensors *t,
+                              viseme_error *err)
+{
+    *f = (struct vis_conv_floats){.weight = stacked(t->weight)};
+    if (!f->weight)
+        return vis_fail_nomem(err, (size_t)t->out * (size_t)kernel_size(t) * sizeof *f->weight);
+    return find_ends(f, t, err);
 }
 
 void vis_conv_floats_free(struct vis_conv_floats *f)
@@ -103,35 +90,96 @@ void vis_conv_floats_free(struct vis_conv_floats *f)
     *f = (struct vis_conv_floats){0};
 }
 
+/* ---- Packing ------------------------------------------------------------------------------- */
+
+/* Columns first .. first + count - 1 of weights [K out] as rows. */
+static void read_columns(const struct vis_weights_tensor *t, int k, int out, int first, int count,
+                         float *rows)
+{
+    float some[VIS_GEMM_MAX_NR];
+    for (int i = 0; i < k; i++)
+        for (int at = 0; at < count;) {
+            const int n = count - at < VIS_GEMM_MAX_NR ? count - at : VIS_GEMM_MAX_NR;
+            vis_weights_part_to_f32(some, t, (size_t)i * (size_t)out + (size_t)(first + at),
+                                    (size_t)n);
+            for (int j = 0; j < n; j++, at++)
+                rows[(size_t)at * (size_t)k + (size_t)i] = some[j];
+        }
+}
+
+/* What reading of weights needs. */
+struct weight_rows {
+    const struct vis_conv_tensors *tensors;
+    const double *norm; /* [out] factors of a norm; NULL: none */
+};
+
+/* Rows first .. first + count - 1 of the stacked weights [out K], the norm and the scale in them.
+ */
+static void read_rows(const void *context, int first, int count, float *rows)
+{
+    const struct weight_rows *w = context;
+    const struct vis_conv_tensors *t = w->tensors;
+    const int k = kernel_size(t);
+    for (int at = 0, part = 0, begin = 0; at < count; part++) {
+        const int out = (int)(t->weight[part]->count / (size_t)k);
+        const int from = first + at - begin;
+        const int n = count - at < out - from ? count - at : out - from;
+        float *to = rows + (size_t)at * (size_t)k;
+        if (n > 0 && t->channels_last)
+            read_columns(t->weight[part], k, out, from, n, to);
+        else if (n > 0)
+            vis_weights_part_to_f32(to, t->weight[part], (size_t)from * (size_t)k,
+                                    (size_t)n * (size_t)k);
+        at += n > 0 ? n : 0;
+        begin += out;
+    }
+    for (int j = 0; j < count && w->norm; j++)
+        for (int i = 0; i < k; i++) {
+            float *x = &rows[(size_t)j * (size_t)k + (size_t)i];
+            *x = (float)((double)*x * w->norm[first + j]);
+        }
+    for (size_t i = 0; i < (size_t)count * (size_t)k && t->scale != 1; i++)
+        rows[i] *= t->scale;
+}
+
 static viseme_status pack(void *data, void *context, size_t *bytes, viseme_error *err)
 {
     const struct pack_context *c = context;
     const struct vis_conv_tensors *t = c->tensors;
     struct vis_gemm_weights *packed = data;
-    struct vis_conv_floats f;
-    int k = kernel_size(t);
-    viseme_status status = vis_conv_floats(&f, t, err);
-    if (status != VISEME_OK)
-        return status;
+    struct vis_conv_floats ends = {0};
+    struct weight_rows rows = {.tensors = t};
+    const int k = kernel_size(t);
+    double *norm = NULL;
     int32_t *index = malloc((size_t)k * sizeof *index);
-    if (!index) {
-        status = vis_fail_nomem(err, (size_t)k * sizeof *index);
-        goto done;
+    viseme_status status = index ? find_ends(&ends, t, err) : vis_fail_nomem(err, (size_t)k * 4);
+    if (status == VISEME_OK && t->norm.gamma) {
+        norm = malloc((size_t)t->out * sizeof *norm);
+        status = norm ? vis_norm_scales(&t->norm, norm, ends.bias, t->out, err)
+                      : vis_fail_nomem(err, (size_t)t->out * sizeof *norm);
     }
-    fill_index(index, t);
-    status = vis_norm_fold(&t->norm, f.weight, f.bias, 1, t->out, k, err);
     if (status != VISEME_OK)
         goto done;
-    for (size_t i = 0; t->scale != 1 && i < (size_t)t->out * (size_t)k; i++)
-        f.weight[i] *= t->scale;
-    for (int i = 0; t->scale != 1 && f.bias && i < t->out; i++)
-        f.bias[i] *= t->scale;
-    status = vis_gemm_pack(packed, vis_model_kernels(c->model), vis_model_gemm(c->model), f.weight,
-                           f.bias, f.slope, k, index, k, t->out, err);
+    rows.norm = norm;
+    fill_index(index, t);
+    for (int i = 0; t->scale != 1 && ends.bias && i < t->out; i++)
+        ends.bias[i] *= t->scale;
+    const struct vis_gemm_source source = {.read = read_rows,
+                                           .context = &rows,
+                                           .bias = ends.bias,
+                                           .slope = ends.slope,
+                                           .k_index = index,
+                                           .k = k,
+                                           .n = t->out};
+    status = vis_gemm_pack_rows(packed, vis_model_kernels(c->model), vis_model_gemm(c->model),
+                                &source, vis_model_packers(c->model), err);
     *bytes = packed->bytes;
+    for (int part = 0; part < VIS_CONV_STACK && t->weight[part]; part++)
+        vis_weights_release(vis_model_weights(c->model), t->weight[part]);
 done:
+    free(norm);
     free(index);
-    vis_conv_floats_free(&f);
+    vis_conv_floats_free(&ends);
     return status;
 }
 

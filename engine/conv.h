@@ -39,9 +39,8 @@ struct vis_conv_tensors {
 void vis_conv_find(struct vis_graph *g, struct vis_conv_tensors *t,
                    const struct vis_conv_weights *weights, const struct vis_conv *conv);
 
-/* The same as float32, the layout of weights [out C kt kh kw] unless they were found as
- * channels_first. bias and slope [out] are NULL where there is none; with a norm there is a bias.
- */
+/* The same as float32, the weights as the file has them. bias and slope [out] are NULL where there
+ * is none; with a norm there is a bias. */
 struct vis_conv_floats {
     float *weight, *bias, *slope;
 };

@@ -15,32 +15,96 @@ static float *padded_copy(const float *src, int n, int padded)
     return dst;
 }
 
-viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
-                            viseme_gemm provider, const float *src, const float *bias,
-                            const float *slope, int n_stride, const int32_t *k_index, int k, int n,
-                            viseme_error *err)
+/* Room for k x n weights; bias and slope as they will stay. */
+static viseme_status make_room(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
+                               viseme_gemm provider, const float *bias, const float *slope, int k,
+                               int n, viseme_error *err)
 {
-    const struct vis_gemm *g = &kernels->gemm_f32;
-    int nr = provider == VISEME_GEMM_NATIVE ? g->nr : 1;
-    int padded = (n + nr - 1) / nr * nr;
-    size_t b_bytes = (size_t)padded * (size_t)k * sizeof(float);
+    const int nr = provider == VISEME_GEMM_NATIVE ? kernels->gemm_f32.nr : 1;
+    const int padded = (n + nr - 1) / nr * nr;
+    const size_t b_bytes = (size_t)padded * (size_t)k * sizeof(float);
     *out = (struct vis_gemm_weights){.provider = provider, .k = k, .n = n, .nr = nr};
     out->bytes = b_bytes + (size_t)padded * sizeof(float) * ((bias != NULL) + (slope != NULL));
-    out->b = vis_memory_alloc(b_bytes);
+    out->b = vis_memory_room(b_bytes);
     out->bias = padded_copy(bias, n, padded);
     out->slope = padded_copy(slope, n, padded);
     if (!out->b || (bias && !out->bias) || (slope && !out->slope)) {
         vis_gemm_weights_free(out);
         return vis_fail_nomem(err, out->bytes);
     }
-    if (provider == VISEME_GEMM_NATIVE)
-        for (int n0 = 0; n0 < n; n0 += nr)
-            g->pack(out->b + (size_t)n0 * (size_t)k, src, n_stride, k_index, k, n0, n);
-    else
-        for (int j = 0; j < n; j++)
-            for (int i = 0; i < k; i++)
-                out->b[(size_t)j * (size_t)k + (size_t)i] =
-                    src[(size_t)j * (size_t)n_stride + (size_t)k_index[i]];
+    return VISEME_OK;
+}
+
+/* Columns first .. first + count - 1 of B, a panel's or some without panels, from
+ * src[column * n_stride + k_index[i]]. */
+static void pack_columns(const struct vis_gemm_weights *out, const struct vis_kernels *kernels,
+                         const float *src, int n_stride, const int32_t *k_index, int first,
+                         int count)
+{
+    const int k = out->k;
+    float *dst = out->b + (size_t)first * (size_t)k;
+    if (out->provider == VISEME_GEMM_NATIVE) {
+        kernels->gemm_f32.pack(dst, src, n_stride, k_index, k, 0, count);
+        return;
+    }
+    for (int j = 0; j < count; j++)
+        for (int i = 0; i < k; i++)
+            *dst++ = src[(size_t)j * (size_t)n_stride + (size_t)k_index[i]];
+}
+
+viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
+                            viseme_gemm provider, const float *src, const float *bias,
+                            const float *slope, int n_stride, const int32_t *k_index, int k, int n,
+                            viseme_error *err)
+{
+    viseme_status status = make_room(out, kernels, provider, bias, slope, k, n, err);
+    for (int first = 0; first < n && status == VISEME_OK; first += out->nr)
+        pack_columns(out, kernels, src + (size_t)first * (size_t)n_stride, n_stride, k_index, first,
+                     n - first < out->nr ? n - first : out->nr);
+    return status;
+}
+
+/* Packing of rows that are read in groups. */
+struct pack_rows {
+    const struct vis_gemm_weights *out;
+    const struct vis_kernels *kernels;
+    const struct vis_gemm_source *source;
+    int group;   /* rows of a task */
+    float *room; /* [threads][group][k] */
+};
+
+static void pack_task(void *context, int task, int thread)
+{
+    const struct pack_rows *p = context;
+    const struct vis_gemm_source *s = p->source;
+    const int first = task * p->group, count = s->n - first < p->group ? s->n - first : p->group;
+    float *rows = p->room + (size_t)thread * (size_t)p->group * (size_t)s->k;
+    s->read(s->context, first, count, rows);
+    pack_columns(p->out, p->kernels, rows, s->k, s->k_index, first, count);
+}
+
+viseme_status vis_gemm_pack_rows(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
+                                 viseme_gemm provider, const struct vis_gemm_source *s,
+                                 struct vis_threads *threads, viseme_error *err)
+{
+    struct pack_rows p = {
+        .out = out, .kernels = kernels, .source = s, .group = kernels->gemm_f32.nr};
+    const int tasks = (s->n + p.group - 1) / p.group;
+    const size_t floats = (size_t)p.group * (size_t)s->k,
+                 count = threads ? (size_t)vis_threads_count(threads) : 1;
+    viseme_status status = make_room(out, kernels, provider, s->bias, s->slope, s->k, s->n, err);
+    if (status != VISEME_OK)
+        return status;
+    p.room = vis_memory_room(count * floats * sizeof *p.room);
+    if (!p.room) {
+        vis_gemm_weights_free(out);
+        return vis_fail_nomem(err, count * floats * sizeof *p.room);
+    }
+    if (threads)
+        vis_threads_run(threads, tasks, pack_task, &p);
+    for (int task = 0; !threads && task < tasks; task++)
+        pack_task(&p, task, 0);
+    vis_memory_free(p.room);
     return VISEME_OK;
 }
 

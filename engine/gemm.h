@@ -23,6 +23,19 @@ viseme_status vis_gemm_pack(struct vis_gemm_weights *out, const struct vis_kerne
                             viseme_gemm provider, const float *src, const float *bias,
                             const float *slope, int n_stride, const int32_t *k_index, int k, int n,
                             viseme_error *err);
+/* The same of an [N K] matrix that need not lie in memory as a whole: read() puts its rows
+ * first .. first + count - 1 into rows [count][K], on any of the threads. The panels are packed by
+ * all `threads`, NULL: by the caller alone. */
+struct vis_gemm_source {
+    void (*read)(const void *context, int first, int count, float *rows);
+    const void *context;
+    const float *bias, *slope; /* [N] or NULL */
+    const int32_t *k_index;    /* [K] */
+    int k, n;
+};
+viseme_status vis_gemm_pack_rows(struct vis_gemm_weights *out, const struct vis_kernels *kernels,
+                                 viseme_gemm provider, const struct vis_gemm_source *source,
+                                 struct vis_threads *threads, viseme_error *err);
 void vis_gemm_weights_free(struct vis_gemm_weights *weights);
 
 /* Row r of A, C and the residual, r < m, is found by splitting r over dim (the last fastest):

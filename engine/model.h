@@ -25,6 +25,13 @@ const struct vis_graph *vis_model_probe(const viseme_model *model);
 /* viseme.vocab: *count strings that live as long as the model; 0 when the file has none. */
 const char *const *vis_model_vocab(const viseme_model *model, int *count);
 
+/* Threads that weights may be packed with, in vis_pack_fn alone: NULL, and the caller is alone,
+ * unless the model is being opened and is large. */
+struct vis_threads *vis_model_packers(const viseme_model *model);
+/* Such threads for weights that are packed later. NULL where they are not worth it or cannot be
+ * had; the caller closes them. */
+struct vis_threads *vis_model_open_packers(const viseme_model *model);
+
 /* Packed weights by key: the first caller builds them, all share them. Thread-safe.
  * build fills `data` (data_bytes of zeros) and says how large the whole is. */
 typedef viseme_status vis_pack_fn(void *data, void *context, size_t *bytes, viseme_error *err);

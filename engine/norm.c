@@ -29,11 +29,9 @@ void vis_norm_find(struct vis_graph *g, struct vis_norm_tensors *tensors,
     tensors->variance = vis_graph_weight(g, norm->name[3], &channels, 1);
 }
 
-viseme_status vis_norm_fold(const struct vis_norm_tensors *norm, float *weight, float *bias,
-                            int outer, int out, int k, viseme_error *err)
+viseme_status vis_norm_scales(const struct vis_norm_tensors *norm, double *scale, float *bias,
+                              int out, viseme_error *err)
 {
-    if (!norm->gamma)
-        return VISEME_OK;
     viseme_status status = VISEME_OK;
     size_t n = (size_t)out;
     float *part = malloc(VIS_NORM_PARTS * n * sizeof *part);
@@ -52,14 +50,28 @@ viseme_status vis_norm_fold(const struct vis_norm_tensors *norm, float *weight, 
                               norm->variance->info.name, variance);
             break;
         }
-        double scale = gamma / sqrt(variance + norm->eps);
-        for (size_t group = 0; group < (size_t)outer; group++) {
-            float *row = weight + (group * n + o) * (size_t)k;
-            for (int i = 0; i < k; i++)
-                row[i] = (float)((double)row[i] * scale);
-        }
-        bias[o] = (float)(((double)bias[o] - mean) * scale + beta);
+        scale[o] = gamma / sqrt(variance + norm->eps);
+        bias[o] = (float)(((double)bias[o] - mean) * scale[o] + beta);
     }
     free(part);
+    return status;
+}
+
+viseme_status vis_norm_fold(const struct vis_norm_tensors *norm, float *weight, float *bias,
+                            int outer, int out, int k, viseme_error *err)
+{
+    if (!norm->gamma)
+        return VISEME_OK;
+    size_t n = (size_t)out;
+    double *scale = malloc(n * sizeof *scale);
+    if (!scale)
+        return vis_fail_nomem(err, n * sizeof *scale);
+    viseme_status status = vis_norm_scales(norm, scale, bias, out, err);
+    for (size_t row = 0; row < (size_t)outer * n && status == VISEME_OK; row++)
+        for (size_t i = 0; i < (size_t)k; i++) {
+            float *w = &weight[row * (size_t)k + i];
+            *w = (float)((double)*w * scale[row % n]);
+        }
+    free(scale);
     return status;
 }

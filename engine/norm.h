@@ -32,8 +32,13 @@ void vis_norm_name(struct vis_norm *norm, const char *name,
 void vis_norm_find(struct vis_graph *g, struct vis_norm_tensors *tensors,
                    const struct vis_norm *norm, int channels);
 
+/* The factors [out] of the weights, and the norm folded into bias [out], in double; there must be a
+ * norm. Errors: VISEME_ERR_NOMEM, VISEME_ERR_MODEL (variance + eps is not above 0). */
+viseme_status vis_norm_scales(const struct vis_norm_tensors *norm, double *scale, float *bias,
+                              int out, viseme_error *err);
+
 /* Folds it into weight [outer out k] and bias [out], in double, rounded once. Does nothing without
- * a norm. Errors: VISEME_ERR_NOMEM, VISEME_ERR_MODEL (variance + eps is not above 0). */
+ * a norm. Errors: those of vis_norm_scales(). */
 viseme_status vis_norm_fold(const struct vis_norm_tensors *norm, float *weight, float *bias,
                             int outer, int out, int k, viseme_error *err);
 

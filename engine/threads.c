@@ -40,7 +40,7 @@ int vis_cpu_count(void)
     if (sched_getaffinity(0, sizeof set, &set) != 0)
         return 1;
     int n = CPU_COUNT(&set);
-    return n < 1 ? 1 : n > 256 ? 256 : n;
+    return n < 1 ? 1 : n > VIS_THREADS_MAX ? VIS_THREADS_MAX : n;
 }
 
 static void relax(void)
@@ -111,11 +111,10 @@ static void publish(struct vis_threads *p)
 viseme_status vis_threads_open(struct vis_threads **out, int count, viseme_error *err)
 {
     *out = NULL;
-    if (count < 0 || count > 256)
+    if (count < 0 || count > VIS_THREADS_MAX)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
-                        "%d threads asked for; 1 to 256 are possible, "
-                        "0 means one per CPU",
-                        count);
+                        "%d threads asked for; 1 to %d are possible, 0 means one per CPU", count,
+                        VIS_THREADS_MAX);
     if (count == 0)
         count = vis_cpu_count();
     struct vis_threads *p = aligned_alloc(128, sizeof *p);

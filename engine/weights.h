@@ -36,5 +36,12 @@ const unsigned char *vis_weights_data(const viseme_weights *weights, size_t *byt
 
 /* dst[i] = element i as float32 (exact for all three types), i < tensor->count. */
 void vis_weights_to_f32(float *dst, const struct vis_weights_tensor *tensor);
+/* The same of elements first .. first + count - 1, all of them in the tensor. */
+void vis_weights_part_to_f32(float *dst, const struct vis_weights_tensor *tensor, size_t first,
+                             size_t count);
+
+/* Says that the tensor's bytes will not be wanted soon: a mapped file's pages leave this process,
+ * and come back when they are read after all. */
+void vis_weights_release(const viseme_weights *weights, const struct vis_weights_tensor *tensor);
 
 #endif

@@ -53,19 +53,29 @@ static void convert(float *dst, const unsigned char *src, enum vis_dtype dtype, 
     }
 }
 
+static size_t element_bytes(enum vis_dtype dtype)
+{
+    return dtype == VIS_F32 ? 4 : 2;
+}
+
 void vis_weights_to_f32(float *dst, const struct vis_weights_tensor *t)
 {
-    convert(dst, t->data, t->dtype, t->count);
+    vis_weights_part_to_f32(dst, t, 0, t->count);
+}
+
+void vis_weights_part_to_f32(float *dst, const struct vis_weights_tensor *t, size_t first,
+                             size_t count)
+{
+    convert(dst, t->data + first * element_bytes(t->dtype), t->dtype, count);
 }
 
 static void count_not_finite(const struct vis_weights_tensor *t, viseme_weights_check *check)
 {
     enum { CHUNK = 1024 };
     float values[CHUNK];
-    size_t size = t->dtype == VIS_F32 ? 4 : 2;
     for (size_t i = 0; i < t->count; i += CHUNK) {
         size_t n = t->count - i < CHUNK ? t->count - i : CHUNK;
-        convert(values, t->data + i * size, t->dtype, n);
+        vis_weights_part_to_f32(values, t, i, n);
         for (size_t j = 0; j < n; j++) {
             check->nan_count += isnan(values[j]) != 0;
             check->inf_count += isinf(values[j]) != 0;

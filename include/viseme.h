@@ -104,6 +104,7 @@ typedef enum viseme_gemm {
 typedef struct viseme_model_options {
     viseme_cpu cpu;
     viseme_gemm gemm;
+    int threads; /**< that large weights are made ready with; 0: one per CPU */
 } viseme_model_options;
 
 /** Opens a weights file (docs/weights-format.md), checks its header, every tensor's place, type

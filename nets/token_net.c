@@ -171,9 +171,10 @@ struct packer {
     const viseme_model *model;
     struct vis_token_net *net;
     const struct names *names;
-    float *weight, *bias; /* room for the largest layer */
-    int32_t *order;       /* 0 1 2 ... */
-    float *norms;         /* room for the next norm */
+    struct vis_threads *threads; /* NULL: none */
+    float *bias;                 /* room for the largest layer's */
+    int32_t *order;              /* 0 1 2 ... */
+    float *norms;                /* room for the next norm */
     size_t bytes;
     viseme_status status;
     viseme_error *err;
@@ -192,34 +193,70 @@ static const struct vis_weights_tensor *tensor(struct packer *p, const char *nam
     return p->status == VISEME_OK ? t : NULL;
 }
 
-static void read_tensor(struct packer *p, float *to, const char *module, const char *part,
-                        size_t count)
+static const struct vis_weights_tensor *named_tensor(struct packer *p, const char *module,
+                                                     const char *part, size_t count)
 {
     char name[NAME];
     snprintf(name, sizeof name, "%.*s%s", NAME - 16, module, part);
-    const struct vis_weights_tensor *t = tensor(p, name, count);
+    return tensor(p, name, count);
+}
+
+static void read_tensor(struct packer *p, float *to, const char *module, const char *part,
+                        size_t count)
+{
+    const struct vis_weights_tensor *t = named_tensor(p, module, part, count);
     if (t)
         vis_weights_to_f32(to, t);
+}
+
+enum { STACK = 3 };
+
+/* Linear layers [out in] of one input as one matrix, the first one scaled. */
+struct stack {
+    const struct vis_weights_tensor *weight[STACK];
+    int out, in;
+    float scale;
+};
+
+static void read_rows(const void *context, int first, int count, float *rows)
+{
+    const struct stack *s = context;
+    const size_t in = (size_t)s->in;
+    for (int at = 0; at < count;) {
+        const int part = (first + at) / s->out, row = (first + at) % s->out;
+        const int n = count - at < s->out - row ? count - at : s->out - row;
+        float *to = rows + (size_t)at * in;
+        vis_weights_part_to_f32(to, s->weight[part], (size_t)row * in, (size_t)n * in);
+        for (size_t i = 0; i < (size_t)n * in && part == 0 && s->scale != 1; i++)
+            to[i] *= s->scale;
+        at += n;
+    }
 }
 
 /* `count` linear layers [out in] as one, the first one scaled. */
 static void pack_linear(struct packer *p, struct vis_gemm_weights *to, const char (*modules)[NAME],
                         int count, int out, int in, float scale)
 {
-    const size_t rows = (size_t)out, floats = rows * (size_t)in;
+    const size_t rows = (size_t)out;
+    struct stack stack = {.out = out, .in = in, .scale = scale};
     for (int i = 0; i < count; i++) {
-        read_tensor(p, p->weight + (size_t)i * floats, modules[i], ".weight", floats);
+        stack.weight[i] = named_tensor(p, modules[i], ".weight", rows * (size_t)in);
         read_tensor(p, p->bias + (size_t)i * rows, modules[i], ".bias", rows);
     }
     if (p->status != VISEME_OK)
         return;
-    for (size_t i = 0; i < floats && scale != 1; i++)
-        p->weight[i] *= scale;
     for (size_t i = 0; i < rows && scale != 1; i++)
         p->bias[i] *= scale;
-    p->status = vis_gemm_pack(to, p->net->kernels, p->net->gemm, p->weight, p->bias, NULL, in,
-                              p->order, in, count * out, p->err);
+    const struct vis_gemm_source source = {.read = read_rows,
+                                           .context = &stack,
+                                           .bias = p->bias,
+                                           .k_index = p->order,
+                                           .k = in,
+                                           .n = count * out};
+    p->status = vis_gemm_pack_rows(to, p->net->kernels, p->net->gemm, &source, p->threads, p->err);
     p->bytes += to->bytes;
+    for (int i = 0; i < count; i++)
+        vis_weights_release(vis_model_weights(p->model), stack.weight[i]);
 }
 
 static void pack_one(struct packer *p, struct vis_gemm_weights *to, const char *module, int out,
@@ -307,20 +344,16 @@ static viseme_status make_room(struct packer *p, viseme_error *err)
     struct vis_token_net *net = p->net;
     const size_t width = (size_t)net->width;
     const int in = largest(largest(net->width, net->hidden), net->embed);
-    const size_t out = (size_t)largest(largest(3 * net->width, net->hidden), net->tokens);
-    size_t floats = out * width; /* every layer but those of the two lines below */
-    floats = floats > width * (size_t)net->hidden ? floats : width * (size_t)net->hidden;
-    floats = floats > width * (size_t)net->embed ? floats : width * (size_t)net->embed;
+    const size_t out = (size_t)largest(largest(STACK * net->width, net->hidden), net->tokens);
     const size_t norms = ((size_t)net->layers * LAYER_NORMS + 2) * 2 * width;
     net->layer = calloc((size_t)net->layers, sizeof *net->layer);
     net->norms = malloc(norms * sizeof *net->norms);
     p->norms = net->norms;
-    p->weight = malloc(floats * sizeof *p->weight);
     p->bias = malloc(out * sizeof *p->bias);
     p->order = malloc((size_t)in * sizeof *p->order);
     p->bytes = norms * sizeof *net->norms;
-    if (!net->layer || !net->norms || !p->weight || !p->bias || !p->order)
-        return vis_fail_nomem(err, (floats + norms) * sizeof(float));
+    if (!net->layer || !net->norms || !p->bias || !p->order)
+        return vis_fail_nomem(err, (out + norms) * sizeof(float));
     for (int i = 0; i < in; i++)
         p->order[i] = i;
     return VISEME_OK;
@@ -352,6 +385,7 @@ static viseme_status pack_net(void *data, void *context, size_t *bytes, viseme_e
                                   .embed = s.size[EMBED],
                                   .sinusoidal = s.sinusoidal};
     net->table = vis_weights_find(vis_model_weights(model), p.names->table);
+    p.threads = vis_model_open_packers(model);
     p.status = make_room(&p, err);
     if (p.status != VISEME_OK)
         goto done;
@@ -369,7 +403,7 @@ static viseme_status pack_net(void *data, void *context, size_t *bytes, viseme_e
     pack_one(&p, &net->output, p.names->output, net->tokens, net->width);
     *bytes = p.bytes;
 done:
-    free(p.weight);
+    vis_threads_close(p.threads);
     free(p.bias);
     free(p.order);
     if (p.status != VISEME_OK)

@@ -295,11 +295,8 @@ static void run_tasks(struct vis_token_stepper *s, int tasks, size_t floats, vis
 
 static void read_embedding(const struct vis_token_net *net, int token, float *to)
 {
-    struct vis_weights_tensor row = *net->table;
-    const size_t first = (size_t)token * (size_t)net->embed;
-    row.data += first * (row.dtype == VIS_F32 ? 4 : 2);
-    row.count = (size_t)net->embed;
-    vis_weights_to_f32(to, &row);
+    const size_t embed = (size_t)net->embed;
+    vis_weights_part_to_f32(to, net->table, (size_t)token * embed, embed);
 }
 
 static void embed(struct vis_token_stepper *s, const int *token)

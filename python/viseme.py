@@ -58,7 +58,8 @@ def _struct(name, *fields):
 
 _c = ctypes
 _error = _struct("viseme_error", ("status", _c.c_int), ("message", _c.c_char * 512))
-_model_options = _struct("viseme_model_options", ("cpu", _c.c_int), ("gemm", _c.c_int))
+_model_options = _struct("viseme_model_options", ("cpu", _c.c_int), ("gemm", _c.c_int),
+                         ("threads", _c.c_int))
 _session_options = _struct("viseme_session_options", ("threads", _c.c_int))
 _tensor = _struct("viseme_tensor", ("name", _c.c_char_p), ("rank", _c.c_int),
                   ("shape", _c.c_int64 * 8), ("data", _c.POINTER(_c.c_float)))
@@ -213,17 +214,18 @@ class _Object:
 class Model(_Object):
     """A weights file made ready for this CPU.
 
-    path  the file
-    cpu   "c", "avx2" or "avx512"; None: $VISEME_CPU, or the best there is
-    gemm  who multiplies matrices: "native" or "blas"
+    path     the file
+    cpu      "c", "avx2" or "avx512"; None: $VISEME_CPU, or the best there is
+    gemm     who multiplies matrices: "native" or "blas"
+    threads  that large weights are made ready with; 0: one per CPU
     """
 
     _CPUS, _GEMMS = (None, "c", "avx2", "avx512"), ("native", "blas")
 
-    def __init__(self, path, cpu=None, gemm="native"):
+    def __init__(self, path, cpu=None, gemm="native", threads=0):
         if cpu not in self._CPUS or gemm not in self._GEMMS:
             raise Error(Status.ARGUMENT, f"cpu is one of {self._CPUS}, gemm one of {self._GEMMS}")
-        options = _model_options(self._CPUS.index(cpu), self._GEMMS.index(gemm))
+        options = _model_options(self._CPUS.index(cpu), self._GEMMS.index(gemm), threads)
         self._users = weakref.WeakSet()
         self._open("model", os.fsencode(path), ctypes.byref(options))
 

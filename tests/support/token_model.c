@@ -34,7 +34,7 @@ const struct vis_net *token_model_find(const char *name)
 
 viseme_model *token_model_open(const char *name, viseme_cpu cpu)
 {
-    const viseme_model_options options = {cpu, VISEME_GEMM_NATIVE};
+    const viseme_model_options options = {.cpu = cpu};
     const char *path = strchr(name, '/') ? name : test_data(name);
     viseme_model *model;
     viseme_error err;

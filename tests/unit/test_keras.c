@@ -215,7 +215,7 @@ static void matches_plain_loops(void **state)
     plain_dense(&p, hidden, logits, probs);
     for (int cpu = VISEME_CPU_C; cpu <= (int)viseme_cpu_best(); cpu++)
         for (int gemm = 0; gemm <= vis_gemm_has_blas(); gemm++) {
-            viseme_model_options opts = {(viseme_cpu)cpu, (viseme_gemm)gemm};
+            viseme_model_options opts = {.cpu = (viseme_cpu)cpu, .gemm = (viseme_gemm)gemm};
             viseme_session_options threads = {1 + gemm};
             viseme_tensor in = {"x", 5, {1, FRAMES, HEIGHT, WIDTH, CHANNELS}, data};
             viseme_model *model;

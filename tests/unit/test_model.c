@@ -125,12 +125,14 @@ static void refuses_levels_that_do_not_exist(void **state)
 {
     viseme_model *model;
     viseme_error err;
-    viseme_model_options opts = {(viseme_cpu)9, VISEME_GEMM_NATIVE};
+    viseme_model_options opts = {.cpu = (viseme_cpu)9};
     (void)state;
     assert_int_equal(viseme_model_open(&model, "x", &opts, &err), VISEME_ERR_ARGUMENT);
-    opts = (viseme_model_options){VISEME_CPU_C, (viseme_gemm)7};
+    opts = (viseme_model_options){.gemm = (viseme_gemm)7};
     assert_int_equal(viseme_model_open(&model, "x", &opts, &err), VISEME_ERR_ARGUMENT);
-    opts.gemm = VISEME_GEMM_BLAS;
+    opts = (viseme_model_options){.threads = 257};
+    assert_int_equal(viseme_model_open(&model, "x", &opts, &err), VISEME_ERR_ARGUMENT);
+    opts = (viseme_model_options){.gemm = VISEME_GEMM_BLAS};
     assert_int_equal(viseme_model_open(&model, "/nonexistent", &opts, &err),
                      vis_gemm_has_blas() ? VISEME_ERR_MODEL : VISEME_ERR_ARGUMENT);
     setenv("VISEME_CPU", "pentium", 1);

@@ -117,7 +117,7 @@ static void with_blas(void **state)
     (void)state;
     static const char *const files[2] = {"token_decoder.safetensors", "token_lm_none.safetensors"};
     static const char *const goldens[2] = {"decoder_logp.npy", "lm_logp_none.npy"};
-    const viseme_model_options options = {VISEME_CPU_AUTO, VISEME_GEMM_BLAS};
+    const viseme_model_options options = {.gemm = VISEME_GEMM_BLAS};
     if (!vis_gemm_has_blas())
         skip();
     for (int i = 0; i < 2; i++) {

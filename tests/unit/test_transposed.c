@@ -273,7 +273,7 @@ static void matches_plain_loops(void **state)
     compute(want, &p, &x, &y);
     for (int cpu = VISEME_CPU_C; cpu <= (int)viseme_cpu_best(); cpu++)
         for (int gemm = 0; gemm <= vis_gemm_has_blas(); gemm++) {
-            viseme_model_options opts = {(viseme_cpu)cpu, (viseme_gemm)gemm};
+            viseme_model_options opts = {.cpu = (viseme_cpu)cpu, .gemm = (viseme_gemm)gemm};
             viseme_model *model;
             viseme_error err;
             if (vis_model_open(&model, path, &opts, find, &err) != VISEME_OK)
