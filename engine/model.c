@@ -27,6 +27,8 @@ struct viseme_model {
     const struct vis_net *net;
     struct vis_kernels kernels;
     viseme_gemm gemm;
+    int threads;                 /* for packing; 0: one per CPU */
+    struct vis_threads *packers; /* while the model is being opened; may be NULL */
     json_t *config, *vocab_json;
     const char **vocab;
     int vocab_count;
@@ -125,7 +127,7 @@ static viseme_status read_metadata(viseme_model *m, vis_find_net_fn *find, visem
 viseme_status vis_model_open(viseme_model **out, const char *path, const viseme_model_options *opts,
                              vis_find_net_fn *find, viseme_error *err)
 {
-    static const viseme_model_options defaults = {VISEME_CPU_AUTO, VISEME_GEMM_NATIVE};
+    static const viseme_model_options defaults = {VISEME_CPU_AUTO, VISEME_GEMM_NATIVE, 0};
     enum vis_cpu cpu = VIS_CPU_C;
     if (!opts)
         opts = &defaults;
@@ -136,6 +138,10 @@ viseme_status vis_model_open(viseme_model **out, const char *path, const viseme_
     if (opts->gemm != VISEME_GEMM_NATIVE && opts->gemm != VISEME_GEMM_BLAS)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "gemm provider %d does not exist",
                         (int)opts->gemm);
+    if (opts->threads < 0 || opts->threads > VIS_THREADS_MAX)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "%d threads asked for; 1 to %d are possible, 0 means one per CPU",
+                        opts->threads, VIS_THREADS_MAX);
     if (opts->gemm == VISEME_GEMM_BLAS && !vis_gemm_has_blas())
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "this build has no BLAS (it was made with "
@@ -150,12 +156,17 @@ viseme_status vis_model_open(viseme_model **out, const char *path, const viseme_
     pthread_mutex_init(&cache->lock, NULL);
     m->cache = cache;
     m->gemm = opts->gemm;
+    m->threads = opts->threads;
     vis_kernels_init(&m->kernels, cpu);
     status = vis_weights_open(&m->weights, path, err);
     if (status == VISEME_OK)
         status = read_metadata(m, find, err);
-    if (status == VISEME_OK)
+    if (status == VISEME_OK) {
+        m->packers = vis_model_open_packers(m);
         status = vis_graph_build(&m->probe, m, NULL, 0, 1, err);
+        vis_threads_close(m->packers);
+        m->packers = NULL;
+    }
     if (status != VISEME_OK) {
         viseme_model_close(m);
         return status;
@@ -184,6 +195,23 @@ void viseme_model_close(viseme_model *m)
     json_decref(m->config);
     viseme_weights_close(m->weights);
     free(m);
+}
+
+struct vis_threads *vis_model_packers(const viseme_model *m)
+{
+    return m->packers;
+}
+
+/* Starting a thread takes as long as packing some 100 KB. */
+struct vis_threads *vis_model_open_packers(const viseme_model *m)
+{
+    enum { LARGE = 16 << 20 };
+    struct vis_threads *threads = NULL;
+    size_t bytes;
+    vis_weights_data(m->weights, &bytes);
+    if (bytes < LARGE || vis_threads_open(&threads, m->threads, NULL) != VISEME_OK)
+        return NULL;
+    return threads;
 }
 
 viseme_status vis_model_packed(const viseme_model *m, const char *key, size_t data_bytes,

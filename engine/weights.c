@@ -298,6 +298,15 @@ done:
     return status;
 }
 
+void vis_weights_release(const viseme_weights *w, const struct vis_weights_tensor *t)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)t->data + page - 1) / page * page;
+    const uintptr_t end = (uintptr_t)(t->data + t->info.bytes) / page * page;
+    if (w->map && first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
 viseme_status viseme_weights_open(viseme_weights **out, const char *path, viseme_error *err)
 {
     return vis_weights_open(out, path, err);
