@@ -49,7 +49,8 @@ struct job {
 };
 
 /* In the order of viseme_crop_kind. */
-static const char *const kinds[] = {"lipnet", "syncvsr_lrs2", "syncvsr_lrs3", "autoavsr", NULL};
+static const char *const kinds[] = {"lipnet",   "syncvsr_lrs2", "syncvsr_lrs3",
+                                    "autoavsr", "syncvsr_lrw",  NULL};
 
 #define FIELD(name) offsetof(struct settings, name)
 static const struct vis_option options[] = {
@@ -57,7 +58,8 @@ static const struct vis_option options[] = {
      FIELD(crops), 0, 0, NULL},
     {0, "crop-kind", "KIND",
      "how mouths are cut out: lipnet (64 x 128, default), syncvsr_lrs2,\n"
-     "syncvsr_lrs3 (128 x 128) or autoavsr (96 x 96); docs/mouth-crops.md",
+     "syncvsr_lrs3 (128 x 128), autoavsr (96 x 96) or syncvsr_lrw\n"
+     "(96 x 112); docs/mouth-crops.md",
      VIS_ARG_CHOICE, FIELD(kind), 0, 0, kinds},
     {0, "crops-npy", "FILE",
      "write them as the network's input, float32 [1 3 T 64 128], BGR / 255;\n"

@@ -291,8 +291,10 @@ typedef enum viseme_crop_kind {
     VISEME_CROP_SYNCVSR_LRS2 = 1, /**< 128 x 128 around the lower face, upright, in the size of
                                        LRS2's frames: SyncVSR's window */
     VISEME_CROP_SYNCVSR_LRS3 = 2, /**< likewise, in the size of LRS3's */
-    VISEME_CROP_AUTOAVSR = 3 /**< 96 x 96, laid over Auto-AVSR's mean face by landmarks that are
-                                  smoothed: six crops late */
+    VISEME_CROP_AUTOAVSR = 3,     /**< 96 x 96, laid over Auto-AVSR's mean face by landmarks that
+                                       are smoothed: six crops late */
+    VISEME_CROP_SYNCVSR_LRW = 4   /**< 96 x 112 around mouth and chin, upright, in the size of LRW's
+                                       frames: SyncVSR's window for words */
 } viseme_crop_kind;
 
 /** One mouth picture as a network sees it. */
@@ -308,6 +310,9 @@ typedef struct viseme_crop {
     const viseme_face *faces; /**< every face followed in the frame at this time, by id; lives as
                                    long as bgr. Not known before the first chosen face */
     size_t face_count;
+    const float *landmarks; /**< of VISEME_CROP_SYNCVSR_LRW by FaceMesh and not held: the 468
+                                 points of this face, x, y and depth in pixels of the frame, row
+                                 after row; else NULL. Lives as long as bgr */
 } viseme_crop;
 
 typedef struct viseme_cropper viseme_cropper;
@@ -383,13 +388,19 @@ VISEME_API int viseme_cropper_track(const viseme_cropper *cropper, size_t i, vis
 
 typedef struct viseme_reader viseme_reader;
 
+/** When a word is said, by the times of the frames. */
+typedef struct viseme_span {
+    double start_s, end_s;
+} viseme_span;
+
 /** Options of viseme_reader_open(). */
 typedef struct viseme_reader_options {
     viseme_crop_options crop;
     int threads; /**< as in viseme_session_options */
     int beam;    /**< 0 or 1: greedy decoding; 2 to 1000: prefix beam search of that width. Of a
                       syncvsr the width of the joint search, 1 to 1000; 0: 40 */
-    int nbest;   /**< hypotheses to keep, 1 to beam; 0: 1. Above 1 needs beam */
+    int nbest;   /**< hypotheses to keep, 1 to beam; 0: 1. Above 1 needs beam. Of a word reader as
+                      many as it knows words */
     const char *lm_arpa; /**< text of an n-gram language model of characters (with <sp> for the
                               space) or words in the ARPA format; NULL: none. Needs a beam, which
                               is 64 when `beam` is 0. Not kept after the call */
@@ -405,17 +416,25 @@ typedef struct viseme_reader_options {
                               of its sentences is read, without a beam or a language model;
                               NULL: none. Not kept after the call */
     size_t grammar_bytes;
-    double min_confidence; /**< a clip below it is out of domain; 0: the model's, else 0.85, of a
-                                syncvsr 0 */
-    int keep_emissions;    /**< for a syncvsr: 1 keeps every row for viseme_reader_logits(), 20 KB
-                                a frame of 5000 tokens; 0: there will be none */
+    double min_confidence;    /**< a clip below it is out of domain; 0: the model's, else 0.85, of a
+                                   syncvsr or a word reader 0 */
+    const viseme_span *spans; /**< for a word reader: when each word is said, in any order; not
+                                   kept after the call. Those whose middle no frame shows are left
+                                   out. NULL: the clip, at most 2 s, has one word in its middle */
+    size_t span_count;
+    double word_seconds; /**< for a word reader without spans: how long the word lasts; 0: 0.52, or
+                              the whole clip if that is shorter */
+    int keep_emissions;  /**< for a syncvsr: 1 keeps every row for viseme_reader_logits(), 20 KB
+                              a frame of 5000 tokens; 0: there will be none */
     /** NULL, or who is shown every crop that is cut from the frames, in order, before the network
      *  reads it; it may not call the reader. */
     void (*on_crop)(void *user, const viseme_crop *crop);
     void *user; /**< passed to on_crop */
 } viseme_reader_options;
 
-/** One reading of the whole clip. */
+/** One reading of the whole clip. Reading i of a word reader has the i-th most likely word of every
+ *  span; its numbers are those of the network's softmax over the words it knows: log_probability
+ *  and score the sum of their logarithms, confidence their geometric mean. */
 typedef struct viseme_hypothesis {
     const char *text;       /**< UTF-8 */
     double log_probability; /**< natural logarithm: of the text for a beam search, of the single
@@ -456,24 +475,28 @@ typedef struct viseme_reader_stats {
  *  frame of a LipNet's emissions, or the words of a syncvsr.
  *  model  a LipNet (viseme.arch "lipnet"), or the original Keras one ("lipnet_keras"), which
  *         takes crops only: its own crop recipe is not in viseme; or a SyncVSR or Auto-AVSR
- *         ("syncvsr"), whose decoder writes sentences (docs/sentences.md); must outlive the reader.
+ *         ("syncvsr"), whose decoder writes sentences (docs/sentences.md); or a word reader
+ *         ("syncvsr_lrw", or "syncvsr_landmark", which wants frames and FaceMesh), which tells a
+ *         word at a time (docs/words.md); must outlive the reader.
  *  Returns VISEME_OK, VISEME_ERR_ARGUMENT, VISEME_ERR_MODEL (not a network that reads lips, a
  *  damaged cascade) or VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_reader_open(viseme_reader **out, const viseme_model *model,
                                             const viseme_reader_options *opts, viseme_error *err);
 VISEME_API void viseme_reader_close(viseme_reader *reader);
 
-/** Takes the next frame; see viseme_cropper_push(). */
+/** Takes the next frame; see viseme_cropper_push(). Of a word reader without spans VISEME_ERR_LIMIT
+ *  after 2 s. */
 VISEME_API viseme_status viseme_reader_push(viseme_reader *reader, const viseme_image *frame,
                                             double seconds, viseme_error *err);
-/** Takes the next crop instead of a frame: 64 rows of 128 pixels (lipnet_keras: 50 of 100; syncvsr:
- *  as viseme_crop_kind has them, made grey if they are not) already cut to the network's geometry,
- *  one for every 1/rate of a second. A reader takes frames or crops, not both. */
+/** Takes the next crop instead of a frame: 64 rows of 128 pixels (lipnet_keras: 50 of 100; syncvsr
+ *  and syncvsr_lrw: as viseme_crop_kind has them, made grey if they are not) already cut to the
+ * network's geometry, one for every 1/rate of a second. A reader takes frames or crops, not both.
+ */
 VISEME_API viseme_status viseme_reader_push_crop(viseme_reader *reader, const viseme_image *crop,
                                                  viseme_error *err);
 /** Says that there are no more frames, and reads them.
- *  Returns VISEME_OK, VISEME_ERR_NO_FACE, VISEME_ERR_INPUT (no frame at all) or
- *  VISEME_ERR_NOMEM. */
+ *  Returns VISEME_OK, VISEME_ERR_NO_FACE, VISEME_ERR_INPUT (no frame at all; of a word reader also
+ *  less than 0.2 s, or no span within the clip) or VISEME_ERR_NOMEM. */
 VISEME_API viseme_status viseme_reader_finish(viseme_reader *reader, viseme_error *err);
 
 /** Reading i, best first; NULL when there is none (beam search may find fewer than asked for).
@@ -484,8 +507,8 @@ VISEME_API const viseme_hypothesis *viseme_reader_hypothesis(const viseme_reader
 VISEME_API const viseme_word *viseme_reader_words(const viseme_reader *reader, size_t i,
                                                   size_t *count);
 /** Logits of every crop, [T C] row-major in the order of the file's vocabulary, before softmax; of
- *  a syncvsr CTC's log-probabilities, if they were to be kept, else no rows. Live as long as the
- *  reader. Either pointer may be NULL. */
+ *  a syncvsr CTC's log-probabilities, if they were to be kept, else no rows; of a word reader a row
+ *  for each word. Live as long as the reader. Either pointer may be NULL. */
 VISEME_API const float *viseme_reader_logits(const viseme_reader *reader, int64_t *frames,
                                              int *classes);
 /** Gaps of the clip, as viseme_cropper_gap(); none for a reader that took crops. */

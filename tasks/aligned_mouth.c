@@ -54,14 +54,19 @@ static struct vis_affine template_map(const struct vis_face_seen *seen)
     return (struct vis_affine){{{k, 0, seen->mouth_x - k * x}, {0, k, seen->mouth_y - k * y}}};
 }
 
-void vis_aligned_points(const struct vis_face_seen *seen, double out[VIS_FACE_68][2])
+void vis_aligned_point(const struct vis_face_seen *seen, double x, double y, double out[2])
 {
     const struct vis_affine back = template_map(seen);
     const struct vis_affine to_template = vis_affine_inverse(&from_template);
+    double p[2];
+    vis_affine_apply(&to_template, x, y, p);
+    vis_affine_apply(&back, p[0], p[1], out);
+}
+
+void vis_aligned_points(const struct vis_face_seen *seen, double out[VIS_FACE_68][2])
+{
     for (int i = 0; i < VIS_FACE_68; i++) {
-        double p[2];
-        vis_affine_apply(&to_template, mean_face[i][0], mean_face[i][1], p);
-        vis_affine_apply(&back, p[0], p[1], out[i]);
+        vis_aligned_point(seen, mean_face[i][0], mean_face[i][1], out[i]);
         for (int k = 0; k < 2 && seen->marked; k++)
             out[i][k] = (double)seen->marks[i][k];
     }

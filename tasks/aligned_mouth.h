@@ -15,6 +15,10 @@ enum {
 /* The 68 points of a face: those that were found, else the mean face's where the face lies. */
 void vis_aligned_points(const struct vis_face_seen *seen, double out[VIS_FACE_68][2]);
 
+/* Where a point (x, y) of the mean face's frame lies in the frame, as far as is known where the
+ * face lies. */
+void vis_aligned_point(const struct vis_face_seen *seen, double x, double y, double out[2]);
+
 /* The map from the frame to the mean face's: a robust similarity of eight points that speech does
  * not move much. */
 struct vis_affine vis_aligned_map(const double (*points)[2]);

@@ -18,6 +18,7 @@ struct vis_place {
     struct vis_face_pose box;      /* of a window: the face as WIDER FACE draws it */
     double size;                   /* likewise: its mean height so far */
     double points[VIS_FACE_68][2]; /* of an aligned crop */
+    double roi[2];                 /* of a window of LRW: the point that it lies around */
 };
 
 viseme_face vis_place_face(const struct vis_face_tracked *tracked);

@@ -27,6 +27,7 @@ struct viseme_cropper {
     struct vis_face_tracks *tracks;
     struct vis_views *views;
     struct vis_smooth_crops *smooth; /* of Auto-AVSR's crops, else NULL */
+    viseme_crop_kind kind;
     struct vis_crop_size size;
     double rate;
     viseme_no_face on_no_face;
@@ -44,7 +45,7 @@ static viseme_status check_options(const viseme_crop_options *opts, viseme_error
                         "cropper: the rate must be above 0 and at most %g crops a second",
                         MAX_RATE);
     if (status == VISEME_OK &&
-        (opts->kind < VISEME_CROP_LIPNET || opts->kind > VISEME_CROP_AUTOAVSR))
+        (opts->kind < VISEME_CROP_LIPNET || opts->kind > VISEME_CROP_SYNCVSR_LRW))
         return vis_fail(err, VISEME_ERR_ARGUMENT, "cropper: crops of an unknown kind, %d",
                         (int)opts->kind);
     return status;
@@ -55,6 +56,7 @@ static viseme_status fill(viseme_cropper *c, const viseme_crop_options *opts, vi
     const int every = opts->landmarks_every ? opts->landmarks_every : EVERY;
     c->rate = opts->rate > 0 ? opts->rate : DEFAULT_RATE;
     c->on_no_face = opts->on_no_face;
+    c->kind = opts->kind;
     c->size = vis_crop_size(opts->kind);
     /* a little early, so that rounded times do not make it a crop late */
     viseme_status status =
@@ -214,12 +216,15 @@ static int next_view(viseme_cropper *c, viseme_crop *crop)
     const int64_t index = vis_views_index(c->views);
     if (!v)
         return 0;
+    const int held = vis_views_held(c->views, v);
+    const int points = c->kind == VISEME_CROP_SYNCVSR_LRW && v->place.seen.meshed && !held;
     *crop = (viseme_crop){.bgr = v->picture,
                           .index = index,
-                          .held = vis_views_held(c->views, v),
+                          .held = held,
                           .face = v->place.face,
                           .faces = v->faces,
-                          .face_count = index < v->own ? 0 : v->face_count};
+                          .face_count = index < v->own ? 0 : v->face_count,
+                          .landmarks = points ? v->place.seen.mesh[0] : NULL};
     vis_views_next(c->views);
     return 1;
 }

@@ -141,14 +141,7 @@ static viseme_status keep_all(const struct vis_decoder *d, const float *logp, in
                               const struct timing *timing, struct vis_ctc_result *found,
                               struct vis_decoded *out, viseme_error *err)
 {
-    size_t n = (size_t)found->count + 1;
-    viseme_status status = VISEME_OK;
-    out->best = calloc(n, sizeof *out->best);
-    out->words = calloc(n, sizeof *out->words);
-    out->word_count = calloc(n, sizeof *out->word_count);
-    if (!out->best || !out->words || !out->word_count)
-        return vis_fail_nomem(
-            err, n * (sizeof *out->best + sizeof *out->words + sizeof *out->word_count));
+    viseme_status status = vis_decoded_room(out, (size_t)found->count, err);
     for (int i = 0; i < found->count && status == VISEME_OK; i++) {
         struct vis_ctc_hypothesis *h = &found->best[i];
         size_t at = out->count++;
@@ -191,6 +184,35 @@ viseme_status vis_decoder_run(const struct vis_decoder *d, const struct vis_kern
     vis_ctc_free(&found);
     free(logp);
     return status;
+}
+
+viseme_status vis_decoded_room(struct vis_decoded *out, size_t count, viseme_error *err)
+{
+    const size_t n = count + 1;
+    *out = (struct vis_decoded){.best = calloc(n, sizeof *out->best),
+                                .words = calloc(n, sizeof *out->words),
+                                .word_count = calloc(n, sizeof *out->word_count)};
+    if (out->best && out->words && out->word_count)
+        return VISEME_OK;
+    vis_decoded_free(out);
+    return vis_fail_nomem(err,
+                          n * (sizeof *out->best + sizeof *out->words + sizeof *out->word_count));
+}
+
+char *vis_decoded_text(const viseme_word *words, size_t count)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < count; i++)
+        bytes += strlen(words[i].text) + 1;
+    char *text = malloc(bytes), *to = text;
+    if (!text)
+        return NULL;
+    *to = '\0';
+    for (size_t i = 0; i < count; i++) {
+        to = stpcpy(to, i ? " " : "");
+        to = stpcpy(to, words[i].text);
+    }
+    return text;
 }
 
 void vis_decoded_free(struct vis_decoded *decoded)

@@ -32,4 +32,9 @@ viseme_status vis_decoder_run(const struct vis_decoder *decoder, const struct vi
                               struct vis_decoded *out, viseme_error *err);
 void vis_decoded_free(struct vis_decoded *decoded);
 
+/* Room for `count` readings in *out, none of them there. Returns VISEME_OK or VISEME_ERR_NOMEM. */
+viseme_status vis_decoded_room(struct vis_decoded *out, size_t count, viseme_error *err);
+/* Words with single spaces between them; free with free(). NULL: out of memory. */
+char *vis_decoded_text(const viseme_word *words, size_t count);
+
 #endif

@@ -35,6 +35,8 @@ struct vis_face_seen {
     struct vis_affine back; /* from the template's pixels to the frame's */
     int marked;             /* the method knows all 68 points of iBUG 300-W: */
     float marks[VIS_FACE_68][2];
+    int meshed; /* and FaceMesh's points: x, y, z in pixels of the frame */
+    float mesh[VIS_FACE_POINTS][3];
 };
 
 /* A face that a search found. */

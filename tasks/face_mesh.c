@@ -148,8 +148,9 @@ static viseme_status search(void *self, const viseme_image *frame, struct vis_fa
 /* ---- FaceMesh ----------------------------------------------------------------------------------
  */
 
-/* What is seen of a face with these points. */
-static void describe(struct vis_face_seen *seen, const float (*points)[3], double confidence)
+/* What is seen of a face with these points, whose depth is in shares of `size` pixels. */
+static void describe(struct vis_face_seen *seen, const float (*points)[3], float size,
+                     double confidence)
 {
     float marks[VIS_FACE_68][2];
     double low[2] = {HUGE_VAL, HUGE_VAL}, high[2] = {-HUGE_VAL, -HUGE_VAL}, mouth[2];
@@ -169,8 +170,12 @@ static void describe(struct vis_face_seen *seen, const float (*points)[3], doubl
                                    .aligned = 1,
                                    .fresh = 1,
                                    .back = back,
-                                   .marked = 1};
+                                   .marked = 1,
+                                   .meshed = 1};
     memcpy(seen->marks, marks, sizeof seen->marks);
+    memcpy(seen->mesh, points, sizeof seen->mesh);
+    for (int i = 0; i < VIS_FACE_POINTS; i++)
+        seen->mesh[i][2] *= size;
 }
 
 static int plausible(const struct vis_face_region *r, const viseme_image *frame)
@@ -202,8 +207,8 @@ static viseme_status look_at(struct finder *f, struct face *face, const viseme_i
     const struct vis_face_region next = vis_face_region_of_points((const float(*)[3])points);
     *found = plausible(&next, frame);
     if (*found) {
+        describe(&face->seen, (const float(*)[3])points, face->region.size, (double)flag.data[0]);
         face->region = next;
-        describe(&face->seen, (const float(*)[3])points, (double)flag.data[0]);
     }
     return VISEME_OK;
 }

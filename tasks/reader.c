@@ -3,13 +3,16 @@
  * A clip of up to `window` crops is read in one piece, as the network was trained. A longer one is
  * read in windows that overlap by 2 * `margin` crops. Of emissions of letters the `margin` crops
  * next to a cut are dropped, because there the recurrent layers have not seen what comes before or
- * after; what a decoder writes is put together in tasks/sentences.c. */
+ * after; what a decoder writes is put together in tasks/sentences.c. Networks that tell one word
+ * from others see windows of their own (tasks/words.c). */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "tasks/reader_kind.h"
 #include "tasks/sentences.h"
+#include "tasks/word_points.h"
+#include "tasks/words.h"
 
 struct viseme_reader {
     const viseme_model *model;
@@ -18,7 +21,9 @@ struct viseme_reader {
     viseme_session *session;
     viseme_cropper *cropper;
     struct vis_decoder *decoder;     /* of letters, */
-    struct vis_sentences *sentences; /* or of tokens */
+    struct vis_sentences *sentences; /* or of tokens, */
+    struct vis_words *words;         /* or words at once */
+    int lrw_frame;                   /* the last frame was as large as LRW's */
     double rate;
     enum { NOTHING, FRAMES, CROPS, FINISHED } state;
     uint8_t *crops;  /* [window H W 3] */
@@ -47,6 +52,12 @@ static viseme_status open_decoder(viseme_reader *r, const viseme_reader_options 
 {
     int words;
     const char *const *vocab = vis_model_vocab(r->model, &words);
+    if (r->kind.words)
+        return vis_words_open(&r->words, opts, r->model, &r->kind, r->rate, err);
+    if (opts->spans || opts->word_seconds != 0)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "a %s finds words by itself: times of words go with word readers",
+                        r->kind.arch);
     if (r->kind.tokens)
         return vis_sentences_open(&r->sentences, opts, r->model, r->kind.classes, err);
     if (opts->token_lm || opts->ctc_weight != 0 || opts->length_bonus != 0)
@@ -64,6 +75,8 @@ static viseme_status open_cropper(viseme_reader *r, const viseme_reader_options 
     viseme_crop_options crop = opts->crop;
     crop.rate = r->rate;
     crop.kind = r->kind.crop;
+    if (r->kind.layout == VIS_READER_POINTS && !crop.landmarks_every)
+        crop.landmarks_every = 1;
     if (!crop.cascade_xml && !crop.face_detector && !crop.face_landmarks)
         return VISEME_OK;
     if (!r->kind.cuts)
@@ -73,6 +86,11 @@ static viseme_status open_cropper(viseme_reader *r, const viseme_reader_options 
                         "array to \"viseme run\"",
                         vis_weights_name(vis_model_weights(r->model)), r->kind.arch, r->kind.height,
                         r->kind.width);
+    if (r->kind.layout == VIS_READER_POINTS && !(crop.face_detector && crop.face_landmarks))
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "a %s reads the points of FaceMesh: it needs a BlazeFace and a FaceMesh to "
+                        "find faces with",
+                        r->kind.arch);
     return viseme_cropper_open(&r->cropper, &crop, err);
 }
 
@@ -92,7 +110,7 @@ static viseme_status fill(viseme_reader *r, const viseme_reader_options *opts, v
         status = open_cropper(r, opts, err);
     if (status == VISEME_OK)
         status = viseme_session_open(&r->session, r->model, &session, err);
-    if (status != VISEME_OK)
+    if (status != VISEME_OK || r->words)
         return status;
     r->crops = malloc(window * r->crop_bytes);
     r->input = malloc(window * floats * sizeof *r->input);
@@ -135,6 +153,7 @@ void viseme_reader_close(viseme_reader *r)
     vis_decoded_free(&r->decoded);
     vis_decoder_close(r->decoder);
     vis_sentences_close(r->sentences);
+    vis_words_close(r->words);
     free(r->logits);
     free(r->input);
     free(r->crops);
@@ -201,8 +220,23 @@ static viseme_status read_window(viseme_reader *r, int last, viseme_error *err)
     return status;
 }
 
-static viseme_status add_crop(viseme_reader *r, const viseme_image *crop, viseme_error *err)
+static viseme_status add_to_words(viseme_reader *r, const viseme_image *crop,
+                                  const float *landmarks, viseme_error *err)
 {
+    const struct vis_words_crop one = {*crop, landmarks, r->lrw_frame, r->stats.start_s};
+    const double start = now();
+    viseme_status status = vis_words_add(r->words, r->session, &one, err);
+    r->stats.net_seconds += now() - start;
+    r->stats.crops += status == VISEME_OK;
+    return status;
+}
+
+/* landmarks: as of viseme_crop. */
+static viseme_status add_crop(viseme_reader *r, const viseme_image *crop, const float *landmarks,
+                              viseme_error *err)
+{
+    if (r->words)
+        return add_to_words(r, crop, landmarks, err);
     if (r->count == r->kind.window) {
         viseme_status status = read_window(r, 0, err);
         if (status != VISEME_OK)
@@ -234,7 +268,7 @@ static viseme_status take_crops(viseme_reader *r, viseme_error *err)
         r->stats.crops_held += crop.held;
         if (r->on_crop)
             r->on_crop(r->user, &crop);
-        status = add_crop(r, &image, err);
+        status = add_crop(r, &image, crop.landmarks, err);
     }
     return status;
 }
@@ -252,6 +286,7 @@ viseme_status viseme_reader_push(viseme_reader *r, const viseme_image *frame, do
                                             "crops, not both"
                                           : "the reader has finished; open another one");
     r->state = FRAMES;
+    r->lrw_frame = frame && frame->width == VIS_WORD_FRAME && frame->height == VIS_WORD_FRAME;
     double start = now();
     viseme_status status = viseme_cropper_push(r->cropper, frame, seconds, err);
     r->stats.face_seconds += now() - start;
@@ -275,22 +310,34 @@ viseme_status viseme_reader_push_crop(viseme_reader *r, const viseme_image *crop
                         "a crop has %d x %d pixels (height x width) of "
                         "3 bytes",
                         r->kind.height, r->kind.width);
+    if (r->kind.layout == VIS_READER_POINTS)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "a %s reads the points of a face: push frames, not crops", r->kind.arch);
     r->state = CROPS;
     r->stats.frames++;
-    return add_crop(r, crop, err);
+    return add_crop(r, crop, NULL, err);
 }
 
 static viseme_status decode(viseme_reader *r, viseme_error *err)
 {
     const double start = now();
     viseme_status status =
-        r->sentences
+        r->words ? vis_words_decode(r->words, &r->decoded, err)
+        : r->sentences
             ? vis_sentences_finish(r->sentences, r->stats.start_s, r->rate, &r->decoded, err)
             : vis_decoder_run(r->decoder, vis_model_kernels(r->model), r->logits,
                               (int)r->logit_rows, r->stats.start_s, r->rate, &r->decoded, err);
     r->stats.decode_seconds += now() - start;
     if (status == VISEME_OK && r->decoded.count > 0)
         r->stats.out_of_domain = r->decoded.best[0].confidence < r->stats.min_confidence;
+    return status;
+}
+
+static viseme_status finish_words(viseme_reader *r, viseme_error *err)
+{
+    const double start = now();
+    viseme_status status = vis_words_finish(r->words, r->session, err);
+    r->stats.net_seconds += now() - start;
     return status;
 }
 
@@ -309,9 +356,9 @@ viseme_status viseme_reader_finish(viseme_reader *r, viseme_error *err)
     r->state = FINISHED;
     if (status != VISEME_OK)
         return status;
-    if (r->count == 0)
+    if (r->stats.crops == 0)
         return vis_fail(err, VISEME_ERR_INPUT, "there is no frame to read");
-    status = read_window(r, 1, err);
+    status = r->words ? finish_words(r, err) : read_window(r, 1, err);
     if (status == VISEME_OK)
         status = decode(r, err);
     r->stats.duration_s = (double)r->stats.crops / r->rate;
@@ -331,11 +378,13 @@ const viseme_word *viseme_reader_words(const viseme_reader *r, size_t i, size_t 
 
 const float *viseme_reader_logits(const viseme_reader *r, int64_t *frames, int *classes)
 {
+    int64_t rows = r->logit_rows;
+    const float *logits = r->words ? vis_words_logits(r->words, &rows) : r->logits;
     if (frames)
-        *frames = r->logit_rows;
+        *frames = rows;
     if (classes)
         *classes = r->kind.classes;
-    return r->logits;
+    return logits;
 }
 
 int viseme_reader_gap(const viseme_reader *r, size_t i, viseme_gap *gap)

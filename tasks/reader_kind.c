@@ -5,6 +5,7 @@
 
 #include "nets/tokens.h"
 #include "tasks/crop_place.h"
+#include "tasks/word_points.h"
 
 enum {
     WINDOW = 300, /* crops that are read in one piece, unless the file says otherwise */
@@ -29,6 +30,8 @@ static const struct vis_reader_kind kinds[] = {
      .height = 50,
      .least = LIPNET_MIN_CONFIDENCE},
     {.arch = "syncvsr", .layout = VIS_READER_GRAY, .tokens = 1, .cuts = 1},
+    {.arch = "syncvsr_lrw", .layout = VIS_READER_WORD, .words = 1, .cuts = 1},
+    {.arch = "syncvsr_landmark", .layout = VIS_READER_POINTS, .words = 1, .cuts = 1},
 };
 
 /* A number of the config; `usual` where it has none. */
@@ -63,6 +66,16 @@ static viseme_status choice_of(int *out, const viseme_model *model, const char *
         at += (size_t)snprintf(all + at, sizeof all - at, "%s\"%s\"", i ? ", " : "", names[i]);
     return vis_fail(err, VISEME_ERR_MODEL, "%s: viseme.config \"%s\" is \"%s\"; there are %s",
                     vis_weights_name(vis_model_weights(model)), key, text ? text : "", all);
+}
+
+/* Channels of an output. */
+static int channels_of(const viseme_model *model, const char *output)
+{
+    const struct vis_graph *probe = vis_model_probe(model);
+    for (int i = 0; i < probe->output_count; i++)
+        if (strcmp(probe->outputs[i].name, output) == 0)
+            return vis_graph_value(probe, probe->outputs[i].value)->dim[VIS_C];
+    return 0;
 }
 
 /* ---- Networks that emit letters ---------------------------------------------------------------
@@ -103,13 +116,10 @@ static viseme_status open_tokens(struct vis_reader_kind *k, const viseme_model *
     } of[] = {{VISEME_CROP_SYNCVSR_LRS2, VIS_VSR_CENTRE},
               {VISEME_CROP_SYNCVSR_LRS3, VIS_VSR_RESIZE},
               {VISEME_CROP_AUTOAVSR, VIS_VSR_CENTRE}};
-    const struct vis_graph *probe = vis_model_probe(model);
     struct vis_tokens tokens;
     double side;
     int crop = 0;
-    for (int i = 0; i < probe->output_count; i++)
-        if (strcmp(probe->outputs[i].name, "ctc_logp") == 0)
-            k->classes = vis_graph_value(probe, probe->outputs[i].value)->dim[VIS_C];
+    k->classes = channels_of(model, "ctc_logp");
     viseme_status status = vis_tokens_open(&tokens, model, k->classes, err);
     if (status == VISEME_OK)
         status = number_of(&side, model, "input_size", 96, 32, 96, err);
@@ -128,6 +138,36 @@ static viseme_status open_tokens(struct vis_reader_kind *k, const viseme_model *
     return status;
 }
 
+/* ---- Networks that tell words -----------------------------------------------------------------
+ */
+
+static viseme_status open_words(struct vis_reader_kind *k, const viseme_model *model,
+                                viseme_error *err)
+{
+    const char *file = vis_weights_name(vis_model_weights(model));
+    const struct vis_crop_size size = vis_crop_size(VISEME_CROP_SYNCVSR_LRW);
+    double side = 96, boundary = 1, features = 3 * VIS_WORD_POINTS;
+    int words = 0;
+    k->classes = channels_of(model, "category_logits");
+    k->crop = VISEME_CROP_SYNCVSR_LRW;
+    k->fit = VIS_VSR_CENTRE;
+    k->width = size.width;
+    k->height = size.height;
+    if (!vis_model_vocab(model, &words) || words != k->classes)
+        return vis_fail(err, VISEME_ERR_MODEL,
+                        "%s: viseme.vocab has %d words, the network tells %d; convert the weights "
+                        "again, with --vocab",
+                        file, words, k->classes);
+    viseme_status status = number_of(&boundary, model, "word_boundary", boundary, 0, 1, err);
+    if (status == VISEME_OK && k->layout == VIS_READER_WORD)
+        status = number_of(&side, model, "input_size", side, 32, size.height, err);
+    if (status == VISEME_OK && k->layout == VIS_READER_POINTS)
+        status = number_of(&features, model, "input_features", features, features, features, err);
+    k->boundary = (int)boundary;
+    k->side = k->layout == VIS_READER_WORD ? (int)side : 0;
+    return status;
+}
+
 viseme_status vis_reader_kind_open(struct vis_reader_kind *out, const viseme_model *model,
                                    viseme_error *err)
 {
@@ -140,9 +180,11 @@ viseme_status vis_reader_kind_open(struct vis_reader_kind *out, const viseme_mod
     if (!k.arch)
         return vis_fail(err, VISEME_ERR_MODEL,
                         "%s: a %s network does not read lips; give the "
-                        "weights of a lipnet or a syncvsr",
+                        "weights of a lipnet, a syncvsr or a word reader",
                         vis_weights_name(vis_model_weights(model)), arch);
-    viseme_status status = k.tokens ? open_tokens(&k, model, err) : open_letters(&k, model, err);
+    viseme_status status = k.tokens  ? open_tokens(&k, model, err)
+                           : k.words ? open_words(&k, model, err)
+                                     : open_letters(&k, model, err);
     if (status == VISEME_OK)
         status = number_of(&k.rate, model, "frame_rate", 25, 1, 1000, err);
     if (status == VISEME_OK)
@@ -160,8 +202,9 @@ viseme_status vis_reader_kind_open(struct vis_reader_kind *out, const viseme_mod
 
 size_t vis_reader_kind_floats(const struct vis_reader_kind *k)
 {
-    return k->layout == VIS_READER_GRAY ? (size_t)k->side * (size_t)k->side
-                                        : 3 * (size_t)k->width * (size_t)k->height;
+    return k->layout == VIS_READER_POINTS ? (size_t)3 * VIS_WORD_POINTS
+           : k->side                      ? (size_t)k->side * (size_t)k->side
+                                          : 3 * (size_t)k->width * (size_t)k->height;
 }
 
 static void fill_colours(const struct vis_reader_kind *k, const uint8_t *crops, int count,

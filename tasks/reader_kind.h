@@ -9,7 +9,9 @@
 enum vis_reader_layout {
     VIS_READER_PLANES, /* [1 3 T H W] / 255 */
     VIS_READER_KERAS,  /* [1 T W H 3] / 255: the original LipNet's */
-    VIS_READER_GRAY    /* [1 T 1 side side], signal/vsr_input.h */
+    VIS_READER_GRAY,   /* [1 T 1 side side], signal/vsr_input.h */
+    VIS_READER_WORD,   /* [1 1 T side side], likewise */
+    VIS_READER_POINTS  /* [1 T 1434], signal/landmark_input.h */
 };
 
 struct vis_reader_kind {
@@ -19,6 +21,8 @@ struct vis_reader_kind {
     int width, height;     /* of a crop */
     int tokens;            /* 1: it has a decoder that writes tokens (tasks/sentences.h); 0: its
                               emissions are letters (tasks/decoder.h) */
+    int words;             /* 1: it tells one word from others (tasks/words.h) */
+    int boundary;          /* 1: it is told which frames the word is in */
     int cuts;              /* 0: the cropper does not make these crops */
     enum vis_vsr_fit fit;  /* of grey crops, */
     int side;              /* and the network's side */
@@ -39,7 +43,7 @@ viseme_status vis_reader_kind_open(struct vis_reader_kind *out, const viseme_mod
 size_t vis_reader_kind_floats(const struct vis_reader_kind *kind);
 
 /* The input of `count` crops [count height width 3], in the network's order of colours: fills
- * `data` and describes it. */
+ * `data` and describes it. Not for networks that tell words. */
 viseme_tensor vis_reader_kind_input(const struct vis_reader_kind *kind, const uint8_t *crops,
                                     int count, float *data);
 

@@ -344,23 +344,6 @@ static viseme_status collect_words(const struct vis_sentences *s, const struct c
     return VISEME_OK;
 }
 
-/* Words with single spaces between them. */
-static char *join(const viseme_word *words, size_t count)
-{
-    size_t bytes = 1;
-    for (size_t i = 0; i < count; i++)
-        bytes += strlen(words[i].text) + 1;
-    char *text = malloc(bytes), *to = text;
-    if (!text)
-        return NULL;
-    *to = '\0';
-    for (size_t i = 0; i < count; i++) {
-        to = stpcpy(to, i ? " " : "");
-        to = stpcpy(to, words[i].text);
-    }
-    return text;
-}
-
 static viseme_status keep_chain(const struct vis_sentences *s, const struct chain *chain,
                                 double start_s, double rate, struct vis_decoded *out,
                                 viseme_error *err)
@@ -380,7 +363,7 @@ static viseme_status keep_chain(const struct vis_sentences *s, const struct chai
     if (status != VISEME_OK)
         return status;
     best->text = s->count == 1 ? strdup(s->windows[0].readings[chain->choice[0]].text)
-                               : join(out->words[at], out->word_count[at]);
+                               : vis_decoded_text(out->words[at], out->word_count[at]);
     return best->text ? VISEME_OK : vis_fail_nomem(err, room);
 }
 
@@ -397,12 +380,8 @@ viseme_status vis_sentences_finish(const struct vis_sentences *s, double start_s
         status = vis_fail_nomem(err, sizeof *chains);
     for (int i = 0; i < s->count && status == VISEME_OK; i++)
         status = add_window(s, i, &chains, &count, err);
-    const size_t n = (size_t)count + 1;
-    out->best = calloc(n, sizeof *out->best);
-    out->words = calloc(n, sizeof *out->words);
-    out->word_count = calloc(n, sizeof *out->word_count);
-    if (status == VISEME_OK && (!out->best || !out->words || !out->word_count))
-        status = vis_fail_nomem(err, n * sizeof *out->best);
+    if (status == VISEME_OK)
+        status = vis_decoded_room(out, (size_t)count, err);
     for (int i = 0; i < count && status == VISEME_OK; i++)
         status = keep_chain(s, &chains[i], start_s, rate, out, err);
     if (chains)

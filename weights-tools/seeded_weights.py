@@ -105,14 +105,19 @@ def weights(arch):
     return state
 
 
+def prepared(raw):
+    """Points [T 478 3] of a face, NaN where unknown, as SyncVSR prepares them: [T 1434]."""
+    exact = raw.astype(np.float64)
+    mean, deviation = np.nanmean(exact, (0, 1)), np.nan_to_num(exact).std(ddof=1)
+    return np.nan_to_num((raw - np.float32(mean)) / np.float32(deviation)).reshape(len(raw), -1)
+
+
 def landmarks():
     """Points of two faces as SyncVSR prepares them: 29 frames, and 25 with padding behind them."""
     clips = np.full((2, 29, 478 * 3), -100, np.float32)
     for i, frames in enumerate((29, 25)):
         raw = seeded.seeded_input(f"syncvsr_landmark/raw{frames}", (frames, 478, 3))
-        exact = raw.astype(np.float64)
-        centred = (raw - np.float32(exact.mean((0, 1)))) / np.float32(exact.std(ddof=1))
-        clips[i, :frames] = centred.reshape(frames, -1)
+        clips[i, :frames] = prepared(raw)
     return clips
 
 
