@@ -18,9 +18,10 @@ static const struct vis_option options[] = {
      "weights; otherwise $VISEME_WEIGHTS (a file or a folder), or\n"
      "lipnet.safetensors in weights/ or share/viseme/ near the program",
      VIS_ARG_TEXT, FIELD(model), 0, 0, NULL},
-    {0, "arch", "lipnet|syncvsr",
+    {0, "arch", "lipnet|syncvsr|syncvsr-word",
      "the network that the weights must be of; without -m also the name of\n"
-     "the file that is looked for",
+     "the file that is looked for. syncvsr-word: syncvsr_lrw, and where that\n"
+     "is not there syncvsr_landmark; they tell a word at a time",
      VIS_ARG_CHOICE, FIELD(arch), 0, 0, vis_read_archs},
     {0, "beam", "N",
      "prefix beam search of this width; 0 or 1: greedy (default, with\n"
@@ -29,7 +30,8 @@ static const struct vis_option options[] = {
      VIS_ARG_INT, FIELD(beam), 0, 1000, NULL},
     {0, "nbest", "N",
      "readings to print, best first, each with the logarithm of its\n"
-     "score; at most the width of the beam (default 1)",
+     "score; at most the width of the beam (default 1). Of a word reader\n"
+     "the most likely words, each with its probability",
      VIS_ARG_INT, FIELD(nbest), 1, 1000, NULL},
     {0, "lm", "FILE",
      "n-gram language model in the ARPA format, of characters (with\n"
@@ -44,6 +46,15 @@ static const struct vis_option options[] = {
      VIS_ARG_REAL, FIELD(ctc_weight), 0, 1, NULL},
     {0, "length-bonus", "B", "for a syncvsr: added to the score for every token (default 0)",
      VIS_ARG_REAL, FIELD(length_bonus), -100, 100, NULL},
+    {0, "word", "START-END|S",
+     "for a word reader: when a word is said, in seconds; give it again for\n"
+     "more words. Or how many seconds the one word in the middle of a clip\n"
+     "lasts (default 0.52)",
+     VIS_ARG_LIST, FIELD(word), 0, 0, NULL},
+    {0, "word-times", "FILE",
+     "for a word reader: when words are said, a line START END for each, as\n"
+     "--words prints them, or a GRID .align file; one input only",
+     VIS_ARG_TEXT, FIELD(word_times), 0, 0, NULL},
     {0, "grammar", "FILE|NAME",
      "read the most likely sentence of a grammar (docs/grammar.md);\n"
      "grid and digits come with viseme",
@@ -185,6 +196,11 @@ static viseme_status check(const struct vis_read_settings *set, int inputs, vise
     if (set->grammar && (set->lm || set->beam > 1))
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "read: --grammar is searched as a whole, without --beam or --lm");
+    if (set->word_times && inputs > 1)
+        return vis_fail(err, VISEME_ERR_ARGUMENT,
+                        "read: --word-times takes one input, and there are %d", inputs);
+    if (set->word_times && set->word.count > 0)
+        return vis_fail(err, VISEME_ERR_ARGUMENT, "read: --word and --word-times");
     if (set->emissions && inputs > 1)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "read: --emissions takes one input, and there are %d", inputs);
@@ -295,6 +311,7 @@ static int run(const struct vis_command *self, int argc, char **argv)
     vis_faces_free(&job.faces);
     free(job.lm);
     free(job.grammar);
+    vis_word_times_free(&job.times);
     vis_args_free(self, &job.set, &inputs);
     return code;
 }

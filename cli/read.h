@@ -9,12 +9,14 @@
 #include "cli/report.h"
 #include "io/frames.h"
 #include "io/output.h"
+#include "io/word_times.h"
 
-enum { VIS_READ_LIPNET, VIS_READ_SYNCVSR };
+enum { VIS_READ_LIPNET, VIS_READ_SYNCVSR, VIS_READ_WORD };
 extern const char *const vis_read_archs[];
 
 struct vis_read_settings {
-    const char *model, *output, *emissions, *report, *plot, *lm, *grammar;
+    const char *model, *output, *emissions, *report, *plot, *lm, *grammar, *word_times;
+    struct vis_arg_list word;
     int arch; /* of vis_read_archs; -1: none is given */
     int beam, nbest, threads, cpu, gemm, format, json, profile, quiet, words, as_stored;
     struct vis_faces_settings faces;
@@ -30,6 +32,8 @@ struct vis_read_job {
     struct vis_faces faces;
     viseme_model *model, *token_lm;
     int tokens; /* the model writes tokens: it is a syncvsr */
+    int tells;  /* the model tells words: it is a syncvsr_lrw or a syncvsr_landmark */
+    struct vis_word_times times;
     double load_s;
     struct vis_output *output;
     struct vis_report *report;

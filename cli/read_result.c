@@ -21,7 +21,7 @@ static void write_text(const struct vis_read_job *job, const struct vis_reading 
             fputc('\t', job->to);
         }
         if (job->set.nbest > 1)
-            fprintf(job->to, "%.6f\t", h->score);
+            fprintf(job->to, "%.6f\t", job->tells ? h->confidence : h->score);
         fprintf(job->to, "%s\n", h->text);
     }
 }
@@ -55,6 +55,7 @@ static const char *decoder_name(const struct vis_read_job *job)
     const struct vis_read_settings *set = &job->set;
     return job->token_lm   ? "joint beam with language model"
            : job->tokens   ? "joint beam"
+           : job->tells    ? "words"
            : set->grammar  ? "grammar"
            : set->lm       ? "beam with language model"
            : set->beam > 1 ? "beam"
@@ -115,6 +116,16 @@ static viseme_status flush_result(FILE *to, viseme_error *err)
     return VISEME_OK;
 }
 
+/* Says which words were left out. */
+static void note_words(const struct vis_read_job *job, const struct vis_reading *r)
+{
+    size_t count;
+    viseme_reader_words(r->reader, 0, &count);
+    if (job->times.count > count && !job->set.quiet)
+        vis_complain("%s: %zu of %zu words are said before or after what was read", r->path,
+                     job->times.count - count, job->times.count);
+}
+
 viseme_status vis_read_write_result(const struct vis_read_job *job, struct vis_reading *r,
                                     viseme_error *err)
 {
@@ -127,6 +138,7 @@ viseme_status vis_read_write_result(const struct vis_read_job *job, struct vis_r
     if (stats.out_of_domain && !job->set.quiet)
         vis_complain("%s: confidence %.2f is below %.2f: this is likely %s, and wrong", r->path,
                      best->confidence, stats.min_confidence, out_of_domain);
+    note_words(job, r);
     r->unsure = job->set.min_confidence > 0 && stats.out_of_domain;
     if (job->set.profile)
         vis_profile_print(stderr, viseme_reader_session(r->reader), job->model);
