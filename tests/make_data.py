@@ -14,7 +14,9 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "weights-tools"))
+import architectures  # noqa: E402
 import safetensors_io  # noqa: E402
+import seeded_weights  # noqa: E402
 from reference import seeded  # noqa: E402
 from tensors import StoredTensor  # noqa: E402
 
@@ -102,6 +104,36 @@ def make_search(folder):
                       seeded.seeded_state(manifest["parameters"]))
 
 
+# Sizes of word readers that take no time.
+WORDS = {"syncvsr_lrw": {"depth": 1, "heads": 1, "num_labels": 9, "hidden": 40,
+                         "frontend_widths": [4, 4, 8, 8], "audio_outputs": 320},
+         "syncvsr_landmark": {"layers": 1, "dim": 16, "heads": 2, "hidden": 24, "labels": 9,
+                              "audio_outputs": 320}}
+
+
+def make_words(folder):
+    """Narrow word readers, with and without the word's place; points of faces, and what becomes of
+    them."""
+    for arch, sizes in WORDS.items():
+        known = architectures.ARCHITECTURES[arch]
+        for boundary in (0, 1):
+            config = {**known.config, **sizes, "word_boundary": boundary}
+            write_tensors(os.path.join(folder, f"words_{arch}_{boundary}.safetensors"), arch,
+                          config, seeded.seeded_state(known.parameters(config)),
+                          **{"viseme.vocab": json.dumps([f"WORD{i}" for i in range(9)])})
+    mesh = seeded.seeded_input("syncvsr_preprocess/facemesh", (6, 478, 3)).astype(np.float64)
+    mesh[..., :2] = mesh[..., :2] * (0.4, 0.5) + (0.3, 0.25)
+    mesh[..., :2] += np.array([(0, 0), (0.05, 0.08), (-0.32, 0), (0.31, 0), (0, -0.35),
+                               (0.013, 0.3)])[:, None]
+    np.save(os.path.join(folder, "words.mesh.npy"), np.float32(256 * mesh))
+    for frames in (29, 33):
+        raw = seeded.seeded_input(f"syncvsr_landmark/raw{frames}", (frames, 478, 3))
+        if frames == 33:
+            raw[4] = raw[10, 100:140] = np.nan
+        np.save(os.path.join(folder, f"words.raw{frames}.npy"), raw)
+        np.save(os.path.join(folder, f"words.prepared{frames}.npy"), seeded_weights.prepared(raw))
+
+
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     for network in NETWORKS:
@@ -110,6 +142,7 @@ def main(folder):
     for network in REAL:
         make_real(network, folder)
     make_search(folder)
+    make_words(folder)
 
 
 if __name__ == "__main__":

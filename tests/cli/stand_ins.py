@@ -96,3 +96,21 @@ def token_lm(path, **config):
     config = {**language_networks.LM_CONFIG, **NARROW_LM, **config}
     return save(path, "syncvsr_lm", config,
                 seeded.seeded_state(language_networks.lm_parameters(config)))
+
+
+NARROW_WORDS = {"syncvsr_lrw": {"depth": 1, "heads": 1, "num_labels": 12, "hidden": 40,
+                                "frontend_widths": [4, 4, 8, 8], "audio_outputs": 320},
+                "syncvsr_landmark": {"layers": 1, "dim": 16, "heads": 2, "hidden": 24,
+                                     "labels": 12, "audio_outputs": 320}}
+
+
+def word_reader(path, arch="syncvsr_lrw", **config):
+    """Tells twelve words from each other, by chance."""
+    start, parameters = {
+        "syncvsr_lrw": (sentence_networks.LRW_CONFIG, sentence_networks.lrw_parameters),
+        "syncvsr_landmark": (sentence_networks.LANDMARK_CONFIG,
+                             sentence_networks.landmark_parameters)}[arch]
+    config = {**start, **NARROW_WORDS[arch], **config}
+    words = [f"WORD{i}" for i in range(config.get("num_labels") or config["labels"])]
+    return save(path, arch, config, seeded.seeded_state(parameters(config)),
+                **{"viseme.vocab": json.dumps(words)})
