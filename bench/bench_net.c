@@ -1,9 +1,9 @@
 /* The viseme side of bench/run: opens a model and runs it whenever a line on standard input asks.
  *
- *   bench_net MODEL THREADS NAME:SIZExSIZE...:FILE...      FILE: raw float32 of that input
+ *   bench_net MODEL THREADS OUTPUT NAME:SIZExSIZE...:FILE...      FILE: raw float32 of that input
  *
- * Lines in: "load", then "run N" and "output FILE". One line of JSON out at the start and for each.
- * bench/run reads the memory of the process between them. */
+ * Lines in: "load", then "run N" and "output FILE", which writes OUTPUT there. One line of JSON out
+ * at the start and for each. bench/run reads the memory of the process between them. */
 #include "viseme.h"
 
 #include <stdio.h>
@@ -94,16 +94,14 @@ static viseme_status run(viseme_session *session, const struct inputs *in, long 
     return status;
 }
 
-static viseme_status write_output(const viseme_session *session, const char *path,
+static viseme_status write_output(const viseme_session *session, const char *name, const char *path,
                                   viseme_error *err)
 {
     viseme_tensor out;
     size_t count = 1;
     FILE *f;
     int ok;
-    viseme_status status = VISEME_ERR_ARGUMENT;
-    for (size_t i = 0; status != VISEME_OK && i < viseme_session_output_count(session); i++)
-        status = viseme_session_output(session, viseme_session_output_name(session, i), &out, err);
+    viseme_status status = viseme_session_output(session, name, &out, err);
 
     if (status != VISEME_OK)
         return status;
@@ -119,7 +117,8 @@ static viseme_status write_output(const viseme_session *session, const char *pat
     return VISEME_OK;
 }
 
-static viseme_status serve(viseme_session *session, const struct inputs *in, viseme_error *err)
+static viseme_status serve(viseme_session *session, const struct inputs *in, const char *output,
+                           viseme_error *err)
 {
     viseme_status status = VISEME_OK;
     char line[4096];
@@ -129,7 +128,7 @@ static viseme_status serve(viseme_session *session, const struct inputs *in, vis
         if (strncmp(line, "run ", 4) == 0 && atol(line + 4) > 0)
             status = run(session, in, atol(line + 4), err);
         else if (strncmp(line, "output ", 7) == 0)
-            status = write_output(session, line + 7, err);
+            status = write_output(session, output, line + 7, err);
         else
             break;
         fflush(stdout);
@@ -146,8 +145,8 @@ int main(int argc, char **argv)
     struct inputs in = {0};
     char line[8];
 
-    if (argc < 4 || argc > 3 + MAX_INPUTS) {
-        fprintf(stderr, "usage: bench_net MODEL THREADS NAME:SIZExSIZE...:FILE...\n");
+    if (argc < 5 || argc > 4 + MAX_INPUTS) {
+        fprintf(stderr, "usage: bench_net MODEL THREADS OUTPUT NAME:SIZExSIZE...:FILE...\n");
         return 2;
     }
     const viseme_session_options options = {.threads = atoi(argv[2])};
@@ -155,7 +154,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     if (fgets(line, sizeof line, stdin) == NULL || strcmp(line, "load\n") != 0)
         goto done;
-    for (int i = 3; i < argc; i++)
+    for (int i = 4; i < argc; i++)
         if (!read_input(&in.tensor[in.count++], argv[i]))
             goto done;
     status = viseme_model_open(&model, argv[1], NULL, &err);
@@ -168,7 +167,7 @@ int main(int argc, char **argv)
         goto done;
     printf("{\"info\": \"%s kernels\"}\n", viseme_cpu_name(viseme_model_cpu(model)));
     fflush(stdout);
-    status = serve(session, &in, &err);
+    status = serve(session, &in, argv[3], &err);
 
 done:
     if (status != VISEME_OK)

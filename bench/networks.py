@@ -79,15 +79,20 @@ def build_torch(network):
     return model
 
 
+def numbers(known, config):
+    """A vocabulary of numbers for an architecture."""
+    count, fixed = known.texts(config)
+    return [fixed.get(i, str(i)) for i in range(count)]
+
+
 def write_vocab(network, path):
     """Numbers as the texts of a network that has no vocabulary of its own."""
     import architectures
 
     known = architectures.ARCHITECTURES[network.arch]
     if known.vocab and known.vocab(known.config) is None:
-        count, fixed = known.texts(known.config)
         with open(path, "w", encoding="utf-8") as file:
-            json.dump([fixed.get(i, str(i)) for i in range(count)], file)
+            json.dump(numbers(known, known.config), file)
 
 
 def input_file(folder, name):
