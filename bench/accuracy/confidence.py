@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What the confidence of `viseme read` is worth, and what decoding does for the error rate.
 
-    bench/accuracy/confidence.py [--program build/viseme] [--update docs/confidence.md]
+    bench/accuracy/confidence.py [--program build/viseme] [--weights FILE]
+                                 [--update docs/confidence.md]
 
 Prints Markdown tables; --update puts them between the two FIGURES marks of a file. The clips are in
 ../shared (GRID; see docs/confidence.md); without them the script says so and exits with 0. The
@@ -11,9 +12,11 @@ Sets of clips:
     calibration  every 9th of the 891 clips of speaker 1 that the weights were trained on; the
                  threshold and the default weight of a language model are chosen on these and on
                  the next alone
-    calibration, rendered  60 clips of the kind that the weights were trained on, but not these
+    calibration, rendered  30 clips of each kind of sentences that the weights were trained on, but
+                 not these
     speaker 1    24 clips of the same man, not trained on
-    rendered     the 80 clean clips of bench/accuracy/run: other people, other sentences
+    rendered     the clean clips of bench/accuracy/run, 40 of each kind: other people, other
+                 sentences
     strangers    10 clips of nine other speakers
     still faces  one frame of each of the strangers' clips and of 10 of speaker 1's, for 3 seconds
     drawn faces  10 drawings whose mouth moves at random, 3 seconds
@@ -30,10 +33,12 @@ import tempfile
 
 import testset
 from grid import CLIPS, clips, files, sentence
-from reader import ROOT, Reader, grammar
+from reader import ROOT, WEIGHTS, Reader, grammar
 
 TRAINED = os.path.join(ROOT, os.pardir, "shared", "data", "grid_s1")
 RENDERED = ("calibration, rendered", "rendered")  # GRID's grammar says little about these
+CALIBRATION = ("calibration", "calibration, rendered")
+ALARMS, STEP = 0.05, 0.05  # of the calibration clips at most, and what thresholds are multiples of
 EDGES = [0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0001]
 BEGIN, END = "<!-- FIGURES: begin -->", "<!-- FIGURES: end -->"
 
@@ -114,13 +119,13 @@ def drawing(seed, out):
     return out
 
 
-def make_sets(folder):
+def make_sets(folder, kinds):
     known, strangers = clips()
     def name(kind, i):
         return os.path.join(folder, f"{kind}{i:02d}")
     rendered = {"calibration, rendered": testset.calibration,
                 "rendered": lambda kind: testset.clips(kind, "clean")}
-    drawn = {name: [clip["path"] for kind in testset.SENTENCES for clip in draw(kind)]
+    drawn = {name: [clip["path"] for kind in kinds for clip in draw(kind)]
              for name, draw in rendered.items()}
     return {
         "calibration": files(TRAINED, ".mkv")[3::9],
@@ -169,10 +174,29 @@ def percent(x):
     return "-" if math.isnan(x) else f"{100 * x:.1f} %"
 
 
+def part_of(count, total):
+    return f"{count} of {total} ({percent(count / total if total else math.nan)})"
+
+
 def clip_confidences(found):
     """Confidence of every clip read with at least one word; how many were read without."""
     read = [r for r in found if r["status"] == "ok"]
     return [r["confidence"] for r in read if r["text"]], sum(not r["text"] for r in read)
+
+
+def chosen(values):
+    """The largest multiple of STEP below which lie at most ALARMS of the values."""
+    count = round(1 / STEP)
+    return max(i / count for i in range(count + 1)
+               if sum(v < i / count for v in values) <= ALARMS * len(values))
+
+
+def rule(sets, reader):
+    """The threshold by chosen(), and a sentence that says so."""
+    values = [c for name in CALIBRATION for c in clip_confidences(reader.read(sets[name]))[0]]
+    found = chosen(values)
+    return found, (f"\nThe largest multiple of {STEP} below which lie at most {percent(ALARMS)} of "
+                   f"the {len(values)} calibration clips of both kinds: {found:.2f}.")
 
 
 def threshold_table(sets, reader, options, threshold):
@@ -204,17 +228,15 @@ def verdict(sets, reader, options, threshold):
     alarms, missed = sum(c < threshold for c in known), sum(c >= threshold for c in strangers)
     silent = sum(c >= threshold for c in nothing)
     drawn = "" if options else rendered_alarms(sets, reader, threshold)
-    return (f"\nFalse alarms on speaker 1: {alarms} of {len(known)} "
-            f"({percent(alarms / len(known))}). {drawn}Misses on strangers: {missed} of "
-            f"{len(strangers)} ({percent(missed / len(strangers))}). Misses on non-speech, that "
-            f"is words without a warning: {silent} of {total} ({percent(silent / total)}).")
+    return (f"\nFalse alarms on speaker 1: {part_of(alarms, len(known))}. {drawn}Misses on "
+            f"strangers: {part_of(missed, len(strangers))}. Misses on non-speech, that is words "
+            f"without a warning: {part_of(silent, total)}.")
 
 
 def rendered_alarms(sets, reader, threshold):
     values, _ = clip_confidences(reader.read(sets["rendered"]))
     alarms = sum(c < threshold for c in values)
-    return (f"False alarms on rendered people: {alarms} of {len(values)} "
-            f"({percent(alarms / len(values) if values else math.nan)}). ")
+    return f"False alarms on rendered people: {part_of(alarms, len(values))}. "
 
 
 def word_times(paths, found):
@@ -231,13 +253,25 @@ def word_times(paths, found):
     return starts, ends
 
 
-def error_table(sets, reader, models):
-    sets = dict(sets, calibration=sets["calibration"][::2])  # every second will do here
-    names = [n for n in ("calibration", "speaker 1", "strangers") if sets[n]]
+def ways_of_letters(models):
+    """(title, options) for a network that emits letters."""
     ways = [("greedy", ()), ("beam 64", ("--beam", "64"))]
     ways += [(f"beam 64, {kind} model, weight {weight}", ("--lm", path, "--lm-weight", weight))
              for kind, path in models for weight in ("0.125", "0.25", "0.5", "1")]
-    ways.append(("grammar grid", grammar("grid")))
+    return ways + [("grammar grid", grammar("grid"))]
+
+
+def ways_of_units():
+    """(title, options) for a network that writes units."""
+    ways = [("beam 40, CTC weight 0.1", ())]
+    ways += [(f"beam {beam}, CTC weight 0.1", ("--beam", beam)) for beam in ("1", "5")]
+    return ways + [(f"beam 40, CTC weight {weight}", ("--ctc-weight", weight))
+                   for weight in ("0", "0.3", "0.5", "1")]
+
+
+def error_table(sets, reader, names, ways):
+    sets = dict(sets, calibration=sets["calibration"][::2])  # every second will do here
+    names = [n for n in names if sets[n]]
     lines = ["| decoding | " + " | ".join(f"{n}, {len(sets[n])} clips: WER | CER"
                                          for n in names) + " |",
              "| --- |" + " --- | --- |" * len(names)]
@@ -267,28 +301,39 @@ def make_models(folder, calibration):
     return models
 
 
-def measure(program, folder):
-    reader, sets = Reader(program), make_sets(folder)
-    plain, guided = (), grammar("grid")
-    threshold = reader.read(sets["speaker 1"])[0]["min_confidence"]
-    lines = ["### Words: confidence and truth (greedy decoding, no grammar)"]
+def measure(reader, folder):
+    joint = reader.joint()
+    sets = make_sets(folder, reader.sentences() or testset.SENTENCES)
+    ways = [("joint search" if joint else "greedy decoding", ())]
+    if not joint:
+        ways.append(("with the grammar", grammar("grid")))
+    stated = reader.read(sets["speaker 1"])[0]["min_confidence"]
+    found, told = rule(sets, reader)
+    threshold = stated or found  # weights that state none warn of nothing
+    lines = [f"### Words: confidence and truth ({ways[0][0]}, no grammar)"]
     for name in ("calibration", "calibration, rendered", "speaker 1", "rendered", "strangers"):
         if sets[name]:
             pairs = judged_words(sets[name], reader.read(sets[name]))
             lines += reliability(name.capitalize(), pairs)
-    lines += reliability("Speaker 1, with the grammar",
-                         judged_words(sets["speaker 1"], reader.read(sets["speaker 1"], *guided)))
-    lines += reliability("Strangers, with the grammar",
-                         judged_words(sets["strangers"], reader.read(sets["strangers"], *guided)))
-    for title, options in (("greedy decoding", plain), ("with the grammar", guided)):
+    for title, options in ways[1:]:
+        for name in ("speaker 1", "strangers"):
+            lines += reliability(f"{name.capitalize()}, {title}",
+                                 judged_words(sets[name], reader.read(sets[name], *options)))
+    for title, options in ways:
         lines += [f"\n### Clips: confidence and the threshold ({title})\n"]
         lines += threshold_table(sets, reader, options, threshold)
         lines += [verdict(sets, reader, options, threshold)]
-    lines += ["\n### Error rates\n"]
-    lines += error_table(sets, reader, make_models(folder, sets["calibration"]))
-    starts, ends = word_times(sets["speaker 1"], reader.read(sets["speaker 1"], *guided))
+    lines += [told, "\n### Error rates\n"]
+    if joint:
+        lines += error_table(sets, reader, (*CALIBRATION, "speaker 1", "strangers"),
+                             ways_of_units())
+    else:
+        lines += error_table(sets, reader, ("calibration", "speaker 1", "strangers"),
+                             ways_of_letters(make_models(folder, sets["calibration"])))
+    title, options = ways[-1]
+    starts, ends = word_times(sets["speaker 1"], reader.read(sets["speaker 1"], *options))
     lines += ["\n### Word times\n",
-              f"{len(starts)} words of speaker 1 in clips read without error (with the grammar), "
+              f"{len(starts)} words of speaker 1 in clips read without error ({title}), "
               "against the corpus's alignments: starts "
               f"{1000 * mean(starts):+.0f} ms on average ({1000 * mean(map(abs, starts)):.0f} ms "
               f"off), ends {1000 * mean(ends):+.0f} ms ({1000 * mean(map(abs, ends)):.0f} ms off). "
@@ -308,6 +353,7 @@ def update(path, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "viseme"))
+    parser.add_argument("--weights", default=WEIGHTS, help="what to read with")
     parser.add_argument("--update", metavar="FILE", help="put the tables into this file")
     args = parser.parse_args()
     if not os.path.isdir(CLIPS):
@@ -316,7 +362,7 @@ def main():
     if not shutil.which("ffmpeg"):
         sys.exit("confidence.py: the ffmpeg program is not installed")
     with tempfile.TemporaryDirectory() as folder:
-        text = measure(os.path.abspath(args.program), folder)
+        text = measure(Reader(os.path.abspath(args.program), args.weights), folder)
     print(text, end="")
     if args.update:
         update(args.update, text)

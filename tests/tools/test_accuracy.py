@@ -10,6 +10,7 @@ from conftest import ROOT
 pytest.importorskip("cairo", reason="python3-cairo is not installed")
 sys.path[:0] = [os.path.join(ROOT, "bench", "accuracy"), os.path.join(ROOT, "bench")]
 
+import confidence  # noqa: E402
 import grid  # noqa: E402
 import read  # noqa: E402
 import reader  # noqa: E402
@@ -96,6 +97,13 @@ def test_weights_say_what_they_are_measured_on(tmp_path):
     program.write_text("#!/bin/sh\nexit 6\n")
     with pytest.raises(RuntimeError, match="ended with 6"):
         found.joint()
+
+
+@pytest.mark.parametrize("values, threshold", [
+    ([0.62] * 20, 0.6), ([0.3] + [0.62] * 19, 0.6), ([0.3] * 2 + [0.62] * 18, 0.3),
+    ([0.6] * 20, 0.6), ([1.0] * 3, 1.0), ([0.01] * 4, 0.0)])
+def test_threshold_is_the_largest_with_few_alarms(values, threshold):
+    assert confidence.chosen(values) == threshold
 
 
 def test_rows_are_of_the_kinds_of_sentences_asked_for(monkeypatch):
