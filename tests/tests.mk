@@ -70,7 +70,7 @@ test-asan: deps-test
 
 # Whatever shares memory between threads, under ThreadSanitizer; OpenBLAS knows nothing of it.
 TSAN = BUILD=build-tsan SAN=thread OPT='-O1' BLAS=0
-TSAN_UNITS ?= pool thread session engine model joint token_nets
+TSAN_UNITS ?= pool thread session engine model joint token_nets dubber
 test-tsan: deps-test
 	@$(SUBMAKE) $(TSAN) units
 	@VISEME_TEST_SMALL=1 $(RUN) --build build-tsan --slow --only $(TSAN_UNITS) -- units
