@@ -104,6 +104,18 @@ def make_search(folder):
                       seeded.seeded_state(manifest["parameters"]))
 
 
+def make_narrow(folder):
+    """Wav2Lip's generator and expert of two channels, for tests of what is around them."""
+    expert = {"face_widths": [2] * 7, "face_residuals": [0] * 6, "audio_widths": [2] * 5,
+              "audio_residuals": [0] * 4}
+    generator = {**expert, "decoder_widths": [2] * 7, "decoder_residuals": [0] * 7,
+                 "output_width": 2}
+    for arch, config in (("wav2lip", generator), ("syncnet_color", expert)):
+        network = architectures.ARCHITECTURES[arch]
+        write_tensors(os.path.join(folder, f"narrow_{arch}.safetensors"), arch, config,
+                      seeded.seeded_state(network.parameters({**network.config, **config})))
+
+
 # Sizes of word readers that take no time.
 WORDS = {"syncvsr_lrw": {"depth": 1, "heads": 1, "num_labels": 9, "hidden": 40,
                          "frontend_widths": [4, 4, 8, 8], "audio_outputs": 320},
@@ -134,18 +146,6 @@ def make_words(folder):
         np.save(os.path.join(folder, f"words.prepared{frames}.npy"), seeded_weights.prepared(raw))
 
 
-def make_narrow(folder):
-    """Wav2Lip's generator and expert of two channels, for tests of what is around them."""
-    expert = {"face_widths": [2] * 7, "face_residuals": [0] * 6, "audio_widths": [2] * 5,
-              "audio_residuals": [0] * 4}
-    generator = {**expert, "decoder_widths": [2] * 7, "decoder_residuals": [0] * 7,
-                 "output_width": 2}
-    for arch, config in (("wav2lip", generator), ("syncnet_color", expert)):
-        network = architectures.ARCHITECTURES[arch]
-        write_tensors(os.path.join(folder, f"narrow_{arch}.safetensors"), arch, config,
-                      seeded.seeded_state(network.parameters({**network.config, **config})))
-
-
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     for network in NETWORKS:
@@ -154,6 +154,7 @@ def main(folder):
     for network in REAL:
         make_real(network, folder)
     make_search(folder)
+    make_narrow(folder)
     make_words(folder)
 
 
