@@ -210,10 +210,23 @@ static int part(int total, int parts, int i) /* where part i of an even split be
     return (int)((int64_t)total * i / parts);
 }
 
-/* One tile of rows from the offsets of its first row on. prefetch_tiles: over how many tiles the
- * next panel's prefetch is spread; 0: no prefetch. */
+/* What is fetched from memory while tiles are computed: a part for each of them. */
+struct ahead {
+    const void *begin; /* NULL: nothing */
+    size_t bytes;
+    int part, parts;
+};
+
+static void fetch_ahead(struct vis_gemm_tile *tile, const struct ahead *ahead, int k)
+{
+    const size_t step = (ahead->bytes / (size_t)ahead->parts + (size_t)k - 1) / (size_t)k;
+    tile->prefetch = (const char *)ahead->begin + (size_t)ahead->part * step * (size_t)k;
+    tile->prefetch_step = (int)step;
+}
+
+/* One tile of rows from the offsets of its first row on. */
 static void run_tile(const struct split *s, const struct vis_gemm_rows *rows, int first, int count,
-                     int panel, int prefetch_tiles, int prefetch_index)
+                     int panel, const struct ahead *ahead)
 {
     const struct vis_gemm_job *job = s->job;
     const struct vis_gemm_weights *w = job->weights;
@@ -239,12 +252,8 @@ static void run_tile(const struct split *s, const struct vis_gemm_rows *rows, in
         .act = job->act,
         .slope = w->slope ? w->slope + column : NULL,
     };
-    if (prefetch_tiles > 0 && panel + 1 < s->panels) {
-        int step = (g->nr * 4 + prefetch_tiles - 1) / prefetch_tiles;
-        tile.prefetch = (const char *)(tile.b + (size_t)g->nr * (size_t)w->k) +
-                        (size_t)prefetch_index * (size_t)step * (size_t)w->k;
-        tile.prefetch_step = step;
-    }
+    if (ahead && ahead->begin)
+        fetch_ahead(&tile, ahead, w->k);
     g->tile(&tile);
 }
 
@@ -257,6 +266,47 @@ static int find_rows(const struct split *s, int tile, ptrdiff_t offset[3][VIS_GE
     return count;
 }
 
+/* A panel at a time over a block of tiles, while the next panel comes: behind the last one the
+ * first again, for the next block. */
+static void run_panels(const struct split *s, int tile0, int tile1, int panel0, int panel1)
+{
+    const struct vis_gemm_weights *w = s->job->weights;
+    const size_t panel_floats = (size_t)s->kernels->gemm_f32.nr * (size_t)w->k;
+    ptrdiff_t offset[3][VIS_GEMM_MAX_MR];
+    const struct vis_gemm_rows rows = {offset[0], offset[1], offset[2]};
+    for (int panel = panel0; panel < panel1; panel++) {
+        const int last = panel + 1 == panel1 && s->groups == 1;
+        const int next = !last ? panel + 1 : tile1 < s->tiles ? panel0 : s->panels;
+        struct ahead ahead = {next < s->panels ? w->b + (size_t)next * panel_floats : NULL,
+                              panel_floats * sizeof *w->b, 0, tile1 - tile0};
+        for (int tile = tile0; tile < tile1; tile++, ahead.part++)
+            run_tile(s, &rows, 0, find_rows(s, tile, offset), panel, &ahead);
+    }
+}
+
+/* A tile of rows at a time, while what the next tile reads first comes: the last tap's row, the
+ * others have been read for other outputs. */
+static void run_tiles(const struct split *s, int tile0, int tile1, int panel0, int panel1)
+{
+    const struct vis_gemm_job *job = s->job;
+    ptrdiff_t offset[2][3][VIS_GEMM_MAX_MR];
+    int count = find_rows(s, tile0, offset[0]);
+    for (int tile = tile0, turn = 0; tile < tile1; tile++, turn ^= 1) {
+        const struct vis_gemm_rows rows = {offset[turn][0], offset[turn][1], offset[turn][2]};
+        struct ahead ahead = {NULL, 0, 0, panel1 - panel0};
+        int next_count = 0;
+        if (tile + 1 < s->tiles) {
+            ptrdiff_t *next = offset[turn ^ 1][0];
+            next_count = find_rows(s, tile + 1, offset[turn ^ 1]);
+            ahead.begin = job->a + job->tap_offset[job->taps - 1] + next[0];
+            ahead.bytes = (size_t)(next[next_count - 1] - next[0] + job->kc) * sizeof *job->a;
+        }
+        for (int panel = panel0; panel < panel1; panel++, ahead.part++)
+            run_tile(s, &rows, 0, count, panel, &ahead);
+        count = next_count;
+    }
+}
+
 static void native_task(void *context, int task, int thread)
 {
     const struct split *s = context;
@@ -264,21 +314,7 @@ static void native_task(void *context, int task, int thread)
     int block = task / s->groups, group = task % s->groups;
     int tile0 = part(s->tiles, s->blocks, block), tile1 = part(s->tiles, s->blocks, block + 1);
     int panel0 = part(s->panels, s->groups, group), panel1 = part(s->panels, s->groups, group + 1);
-    ptrdiff_t offset[3][VIS_GEMM_MAX_MR];
-    const struct vis_gemm_rows rows = {offset[0], offset[1], offset[2]};
-    if (s->panels_outer) {
-        for (int panel = panel0; panel < panel1; panel++)
-            for (int tile = tile0; tile < tile1; tile++) {
-                int count = find_rows(s, tile, offset);
-                run_tile(s, &rows, 0, count, panel, tile1 - tile0, tile - tile0);
-            }
-    } else {
-        for (int tile = tile0; tile < tile1; tile++) {
-            int count = find_rows(s, tile, offset);
-            for (int panel = panel0; panel < panel1; panel++)
-                run_tile(s, &rows, 0, count, panel, 0, 0);
-        }
-    }
+    (s->panels_outer ? run_panels : run_tiles)(s, tile0, tile1, panel0, panel1);
 }
 
 void vis_gemm_run_rows(const struct vis_kernels *kernels, const struct vis_gemm_job *job,
@@ -289,7 +325,7 @@ void vis_gemm_run_rows(const struct vis_kernels *kernels, const struct vis_gemm_
     for (int tile = 0; tile < s.tiles; tile++) {
         int first = part(count, s.tiles, tile), end = part(count, s.tiles, tile + 1);
         for (int panel = 0; panel < s.panels; panel++)
-            run_tile(&s, rows, first, end - first, panel, 0, 0);
+            run_tile(&s, rows, first, end - first, panel, NULL);
     }
 }
 

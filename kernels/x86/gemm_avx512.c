@@ -155,6 +155,12 @@ void vis_gemm_f32_14x32_avx512(const struct vis_gemm_tile *t)
         {NULL, narrow_1, narrow_2, narrow_3, narrow_4, narrow_5, narrow_6, narrow_7, narrow_8,
          narrow_9, narrow_10, narrow_11, narrow_12, narrow_13, narrow_14},
     };
+    if (t->residual) { /* wanted at the end, as C is */
+        for (int i = 0; i < t->m; i++) {
+            __builtin_prefetch(t->residual + t->residual_offset[i]);
+            __builtin_prefetch(t->residual + t->residual_offset[i] + 16);
+        }
+    }
     by_rows[t->n <= 16][t->m](t);
     if (t->act > VIS_ACT_PRELU) /* the rows are in L1 still; inlined they would cost registers */
         for (int i = 0; i < t->m; i++)
