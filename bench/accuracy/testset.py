@@ -50,8 +50,8 @@ def _draw(name, split, seed, kind, count, options, jobs):
 
 def clips(kind, condition, count=None, jobs=1):
     """The clips of one condition, made where they are missing: lines of the manifest with "path".
-    kind: of synth's sentences; count: None for all. Raises HeldIn, and subprocess.CalledProcessError when
-    drawing fails."""
+    kind: of synth's sentences; count: None for all. Raises HeldIn, and
+    subprocess.CalledProcessError when drawing fails."""
     count = count or (CLEAN if condition == "clean" else OTHER)
     found = _draw(f"{kind}-{condition.replace(' ', '')}", "test", SEED, kind, count,
                   CONDITIONS[condition], jobs)
