@@ -47,6 +47,9 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(fuzz_libs)
 	$(call say,ld)
 	$(link) -fsanitize=fuzzer $(IO_LIBS) $(LIB_LIBS)
 
+$(foreach d,replay fuzz,$(BUILD)/$(d)/fuzz_audio $(BUILD)/$(d)/fuzz_video): \
+        $(BUILD)/obj/tests/fuzz/media.o
+
 .PHONY: units test-programs fuzz-programs
 .SECONDARY:
 units: $(UNIT_BIN) $(TEST_DATA)

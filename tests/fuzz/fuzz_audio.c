@@ -3,22 +3,13 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "io/audio.h"
+#include "tests/fuzz/media.h"
 
-enum { MAX_BYTES = 1 << 18, MAX_BLOCKS = 200 };
+enum { MAX_BLOCKS = 200 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int truth)
-{
-    if (!truth)
-        abort();
-}
 
 static viseme_status read_samples(struct vis_audio *audio, const struct vis_audio_options *opts,
                                   double start_s, viseme_error *err)
@@ -43,22 +34,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vis_audio *audio;
     struct vis_audio_info info;
-    struct vis_audio_options opts = {0};
+    struct media media;
     viseme_error err = {0};
-    char path[64];
-    int fd;
 
-    if (size < 2 || size > MAX_BYTES)
+    if (!media_open(&media, data, size))
         return 0;
-    size--;
-    if (data[size] & 1) {
-        opts.from_s = (data[size] >> 2) * 0.2;
-        opts.to_s = data[size] & 2 ? opts.from_s + 1 : 0;
-    }
-    fd = memfd_create("audio", MFD_CLOEXEC);
-    must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    viseme_status status = vis_audio_open(&audio, path, &opts, &err);
+    const struct vis_audio_options opts = {.from_s = media.from_s, .to_s = media.to_s};
+    viseme_status status = vis_audio_open(&audio, media.path, &opts, &err);
     if (status == VISEME_OK) {
         vis_audio_get_info(audio, &info);
         must(info.rate >= 1 && info.channels >= 1 && info.duration_s >= 0 && info.start_s >= 0 &&
@@ -66,7 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         status = read_samples(audio, &opts, info.start_s, &err);
         vis_audio_close(audio);
     }
-    close(fd);
-    must(status == VISEME_OK || (err.status == status && err.message[0] != '\0'));
+    media_close(&media, status, &err);
     return 0;
 }

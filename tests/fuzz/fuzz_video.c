@@ -2,23 +2,13 @@
  * The last byte says from where on it is read. */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "io/frames.h"
+#include "tests/fuzz/media.h"
 
-enum { MAX_BYTES = 1 << 18, MAX_FRAMES = 12, MAX_PIXELS = 1 << 20 };
+enum { MAX_FRAMES = 12, MAX_PIXELS = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int truth)
-{
-    if (!truth)
-        abort();
-}
 
 static viseme_status read_frames(struct vis_frames *frames, const struct vis_frames_options *opts,
                                  viseme_error *err)
@@ -47,22 +37,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vis_frames *frames;
     struct vis_frames_info info;
-    struct vis_frames_options opts = {0};
+    struct media media;
     viseme_error err = {0};
-    char path[64];
-    int fd;
 
-    if (size < 2 || size > MAX_BYTES)
+    if (!media_open(&media, data, size))
         return 0;
-    size--;
-    if (data[size] & 1) {
-        opts.from_s = (data[size] >> 2) * 0.2;
-        opts.to_s = data[size] & 2 ? opts.from_s + 1 : 0;
-    }
-    fd = memfd_create("video", MFD_CLOEXEC);
-    must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    viseme_status status = vis_frames_open(&frames, path, &opts, &err);
+    const struct vis_frames_options opts = {.from_s = media.from_s, .to_s = media.to_s};
+    viseme_status status = vis_frames_open(&frames, media.path, &opts, &err);
     if (status == VISEME_OK) {
         vis_frames_get_info(frames, &info);
         must(info.width >= 1 && info.height >= 1 && info.duration_s >= 0 && info.codec);
@@ -70,7 +51,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             status = read_frames(frames, &opts, &err);
         vis_frames_close(frames);
     }
-    close(fd);
-    must(status == VISEME_OK || (err.status == status && err.message[0] != '\0'));
+    media_close(&media, status, &err);
     return 0;
 }
