@@ -86,24 +86,39 @@ viseme_status vis_depthwise_prepare(const struct vis_graph *g, struct vis_depthw
     return VISEME_OK;
 }
 
+/* `count` outputs at a distance of dst_step, which belong to inputs at a distance of src_step. */
+static void convolve(const struct vis_depthwise *d, const struct vis_kernels *kernels,
+                     const float *src, ptrdiff_t src_step, int count, float *dst,
+                     ptrdiff_t dst_step)
+{
+    kernels->depthwise_f32(dst, dst_step, src, src_step, d->tap_offset, d->taps, d->packed->weight,
+                           d->packed->bias, count, d->channels);
+    vis_map_fn *act = vis_act_map(kernels, d->conv.act);
+    if (!act)
+        return;
+    const int together = dst_step == d->channels; /* they lie side by side */
+    for (int i = 0; i < (together ? 1 : count); i++)
+        act(dst + i * dst_step, dst + i * dst_step,
+            (size_t)(together ? count * d->channels : d->channels));
+}
+
+/* What the output at the beginning of row h of frame t reads first. */
+static const float *source(const struct vis_depthwise *d, const struct vis_run *run, vis_val x,
+                           int n, int t, int h)
+{
+    const struct vis_value *in = vis_graph_value(run->graph, x);
+    const struct vis_conv *c = &d->conv;
+    return vis_run_data(run, x) + n * in->stride[VIS_N] +
+           (t * c->stride[0] - c->pad[0]) * in->stride[VIS_T] +
+           (h * c->stride[1] - c->pad[1]) * in->stride[VIS_H] - c->pad[2] * in->stride[VIS_W];
+}
+
 void vis_depthwise_row(const struct vis_depthwise *d, const struct vis_run *run, vis_val x, int n,
                        int t, int h, int w, float *dst, ptrdiff_t dst_step)
 {
     const struct vis_value *in = vis_graph_value(run->graph, x);
-    const struct vis_conv *c = &d->conv;
-    const float *src = vis_run_data(run, x) + n * in->stride[VIS_N] +
-                       (t * c->stride[0] - c->pad[0]) * in->stride[VIS_T] +
-                       (h * c->stride[1] - c->pad[1]) * in->stride[VIS_H] -
-                       c->pad[2] * in->stride[VIS_W];
-    run->kernels->depthwise_f32(dst, dst_step, src, c->stride[2] * in->stride[VIS_W], d->tap_offset,
-                                d->taps, d->packed->weight, d->packed->bias, w, d->channels);
-    vis_map_fn *act = vis_act_map(run->kernels, c->act);
-    if (!act)
-        return;
-    const int together = dst_step == d->channels; /* pixels lie side by side */
-    for (int i = 0; i < (together ? 1 : w); i++)
-        act(dst + i * dst_step, dst + i * dst_step,
-            (size_t)(together ? w * d->channels : d->channels));
+    convolve(d, run->kernels, source(d, run, x, n, t, h), d->conv.stride[2] * in->stride[VIS_W], w,
+             dst, dst_step);
 }
 
 static viseme_status prepare(struct vis_graph *g, struct vis_node *node, int threads,
@@ -135,10 +150,34 @@ static void row_task(void *context, int task, int thread)
                       y->stride[VIS_W]);
 }
 
+/* Of a sequence frames are the row, some of them: the weights of a block of channels stay in L1
+ * over all of them. */
+enum { FRAMES = 25 };
+
+static void frames_task(void *context, int task, int thread)
+{
+    const struct depthwise_run *r = context;
+    const struct vis_depthwise *d = r->node->state;
+    const struct vis_value *x = vis_graph_value(r->run->graph, r->node->in[0]);
+    const struct vis_value *y = vis_graph_value(r->run->graph, r->node->out);
+    const int tasks = (y->dim[VIS_T] + FRAMES - 1) / FRAMES, n = task / tasks;
+    const int t = task % tasks * FRAMES, rest = y->dim[VIS_T] - t;
+    (void)thread;
+    convolve(d, r->run->kernels, source(d, r->run, r->node->in[0], n, t, 0),
+             d->conv.stride[0] * x->stride[VIS_T], rest < FRAMES ? rest : FRAMES,
+             vis_run_data(r->run, r->node->out) + n * y->stride[VIS_N] + t * y->stride[VIS_T],
+             y->stride[VIS_T]);
+}
+
 static void run(const struct vis_node *node, const struct vis_run *run)
 {
     const int *dim = vis_graph_value(run->graph, node->out)->dim;
     struct depthwise_run r = {node, run};
+    if (dim[VIS_H] == 1 && dim[VIS_W] == 1) {
+        vis_threads_run(run->threads, dim[VIS_N] * ((dim[VIS_T] + FRAMES - 1) / FRAMES),
+                        frames_task, &r);
+        return;
+    }
     vis_threads_run(run->threads, dim[VIS_N] * dim[VIS_T] * dim[VIS_H], row_task, &r);
 }
 

@@ -72,7 +72,7 @@ static void init_avx512(struct vis_kernels *k)
         .narrow_mr = 12,
         .nr = 32,
         .name = "14x32",
-        .pack = vis_gemm_pack_f32_32_c,
+        .pack = vis_gemm_pack_f32_32_avx512,
         .tile = vis_gemm_f32_14x32_avx512,
     };
     k->epilogue_f32 = vis_epilogue_f32_avx512;

@@ -6,7 +6,7 @@
 #include "kernels/x86/unroll.h"
 #include "kernels/x86/x86.h"
 
-enum { LANES = 16, SQUARE = 9 };
+enum { LANES = 16, SQUARE = 9, MANY = 4 };
 
 /* One row and block of channels. */
 struct row {
@@ -65,12 +65,36 @@ static void any_row(const struct row *r)
     }
 }
 
+/* MANY whole blocks of channels side by side: a long kernel is a long chain of multiply-adds, and
+ * one alone waits for itself. */
+static void many_row(const struct row *r)
+{
+    for (int x = 0; x < r->w; x++) {
+        const float *src = r->src + x * r->src_step;
+        float *dst = r->dst + x * r->dst_step;
+        __m512 sum[MANY];
+        VIS_UNROLL
+        for (int i = 0; i < MANY; i++)
+            sum[i] = _mm512_load_ps(r->bias + i * LANES);
+        for (int tap = 0; tap < r->taps; tap++) {
+            const float *at = src + r->tap_offset[tap], *weight = r->weight + tap * r->weight_step;
+            VIS_UNROLL
+            for (int i = 0; i < MANY; i++)
+                sum[i] = _mm512_fmadd_ps(_mm512_loadu_ps(at + i * LANES),
+                                         _mm512_load_ps(weight + i * LANES), sum[i]);
+        }
+        VIS_UNROLL
+        for (int i = 0; i < MANY; i++)
+            _mm512_storeu_ps(dst + i * LANES, sum[i]);
+    }
+}
+
 void vis_depthwise_f32_avx512(float *dst, ptrdiff_t dst_step, const float *src, ptrdiff_t src_step,
                               const ptrdiff_t *tap_offset, int taps, const float *weight,
                               const float *bias, int w, int c)
 {
     const int blocks = (c + VIS_DEPTHWISE_BLOCK - 1) / VIS_DEPTHWISE_BLOCK;
-    for (int ch = 0; ch < c; ch += LANES) {
+    for (int ch = 0, done; ch < c; ch += done) {
         const struct row r = {
             .dst = dst + ch,
             .src = src + ch,
@@ -84,7 +108,10 @@ void vis_depthwise_f32_avx512(float *dst, ptrdiff_t dst_step, const float *src, 
             .w = w,
             .n = c - ch,
         };
-        if (taps != SQUARE)
+        done = taps != SQUARE && r.n >= MANY * LANES ? MANY * LANES : LANES;
+        if (done > LANES)
+            many_row(&r);
+        else if (taps != SQUARE)
             any_row(&r);
         else if (r.n >= LANES)
             square_row(&r, 1);

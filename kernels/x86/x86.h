@@ -5,6 +5,7 @@
 #include "kernels/kernels.h"
 
 vis_gemm_tile_fn vis_gemm_f32_6x16_avx2, vis_gemm_f32_14x32_avx512;
+vis_gemm_pack_fn vis_gemm_pack_f32_32_avx512;
 vis_epilogue_fn vis_epilogue_f32_avx2, vis_epilogue_f32_avx512;
 vis_depthwise_fn vis_depthwise_f32_avx2, vis_depthwise_f32_avx512;
 vis_maxpool_fn vis_maxpool_f32_avx2, vis_maxpool_f32_avx512;

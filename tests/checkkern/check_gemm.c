@@ -144,7 +144,8 @@ static bool pack_panel(struct ck *t, struct problem *p, int columns)
     return true;
 }
 
-/* Random weights whose k_index is a shuffle of 0 .. depth-1. */
+/* Random weights whose k_index is in order or a shuffle of 0 .. depth-1; or [depth][columns], so
+ * that columns lie side by side. */
 static void random_weights(struct ck *t, struct problem *p, int columns)
 {
     const int depth = p->tile.taps * p->tile.kc;
@@ -160,7 +161,13 @@ static void random_weights(struct ck *t, struct problem *p, int columns)
         }
     p->k_index = index;
     p->n_stride = depth + ck_pick(t, 0, 5);
-    p->weights = ck_in(t, (size_t)((columns - 1) * p->n_stride + depth));
+    if (ck_pick(t, 0, 3) == 0) {
+        p->n_stride = 1;
+        for (int k = 0; k < depth; k++)
+            index[k] *= columns;
+    }
+    p->weights = ck_in(t, p->n_stride == 1 ? (size_t)depth * (size_t)columns
+                                           : (size_t)((columns - 1) * p->n_stride + depth));
 }
 
 /* An m x n tile with random taps, depth, strides, ends and, sometimes, special numbers. */
