@@ -55,17 +55,17 @@ static viseme_status add_line(struct vis_word_times *out, const char *line, doub
     line += strspn(line, blank);
     if (*line == '\n' || *line == '\0' || *line == '#')
         return VISEME_OK;
-    const double start = number_at(&line);
+    const double start = number_at(&line) / ticks;
     const size_t gap = strspn(line, blank);
     line += gap;
-    const double end = number_at(&line);
+    const double end = number_at(&line) / ticks;
     if (isnan(start) || isnan(end) || gap == 0 || !strchr(" \t\r\n", *line))
         return vis_fail(err, VISEME_ERR_INPUT, "a line begins with the two times of a word");
     if (is_silence(line + strspn(line, blank)))
         return VISEME_OK;
     if (!(end > start))
         return vis_fail(err, VISEME_ERR_INPUT, "a word ends before it begins");
-    return add(out, start / ticks, end / ticks, err);
+    return add(out, start, end, err);
 }
 
 viseme_status vis_word_times_parse(struct vis_word_times *out, const char *text, size_t bytes,

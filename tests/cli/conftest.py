@@ -183,3 +183,18 @@ def nets(tmp_path_factory):
                         **{"viseme.card.faces": "no face"})
     stand_ins.expert(folder / "syncnet_color.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def mesh_networks(tmp_path_factory):
+    """A folder with the real BlazeFace and FaceMesh, where they are, converted."""
+    third_party = os.path.join(ROOT, os.pardir, "shared", "weights", "third_party")
+    if not os.path.isdir(third_party):
+        pytest.skip("../shared/weights is not here")
+    folder = tmp_path_factory.mktemp("networks")
+    for source, name in (("blazeface.pth", "blazeface"), ("blazeface_landmark.pth", "facemesh")):
+        subprocess.run([sys.executable, os.path.join(ROOT, "weights-tools", "convert.py"),
+                        os.path.join(third_party, source), "-o",
+                        str(folder / f"{name}.safetensors")], check=True,
+                       stdout=subprocess.DEVNULL)
+    return folder

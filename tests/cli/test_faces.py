@@ -1,7 +1,5 @@
 """Which face is read, where there is none, and the two ways of finding faces."""
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -123,19 +121,9 @@ def test_face_networks_that_are_not_there(viseme, couple, tmp_path):
 
 # ---- the networks, where their weights are
 
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory):
-    """A folder with BlazeFace and FaceMesh, converted."""
-    third_party = os.path.join(SHARED, "weights", "third_party")
-    if not os.path.isdir(third_party):
-        pytest.skip("../shared/weights is not here")
-    folder = tmp_path_factory.mktemp("networks")
-    for source, name in (("blazeface.pth", "blazeface"), ("blazeface_landmark.pth", "facemesh")):
-        subprocess.run([sys.executable, os.path.join(ROOT, "weights-tools", "convert.py"),
-                        os.path.join(third_party, source), "-o",
-                        str(folder / f"{name}.safetensors")], check=True,
-                       stdout=subprocess.DEVNULL)
-    return {"VISEME_WEIGHTS": str(folder)}
+@pytest.fixture
+def networks(mesh_networks):
+    return {"VISEME_WEIGHTS": str(mesh_networks)}
 
 
 def golden_crops():

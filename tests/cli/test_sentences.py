@@ -188,7 +188,8 @@ def test_vocabulary_is_needed(viseme, faces, tmp_path):
 def test_crop_kinds(viseme, faces, tmp_path):
     """Crops as pictures: their sizes; grey but for lipnet's; what goes with them."""
     for kind, height, width in (("lipnet", 64, 128), ("syncvsr_lrs2", 128, 128),
-                                ("syncvsr_lrs3", 128, 128), ("autoavsr", 96, 96)):
+                                ("syncvsr_lrs3", 128, 128), ("autoavsr", 96, 96),
+                                ("syncvsr_lrw", 96, 112)):
         assert viseme("face", "-q", faces, "--crop-kind", kind, "--crops", kind).code == 0
         assert len(os.listdir(tmp_path / kind)) == 12
         with open(tmp_path / kind / "000003.png", "rb") as file:
