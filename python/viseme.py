@@ -73,12 +73,14 @@ _crop_options = _struct("viseme_crop_options", ("cascade_xml", _c.c_char_p),
                         ("face_x", _c.c_double), ("face_y", _c.c_double), ("all_faces", _c.c_int),
                         ("on_no_face", _c.c_int))
 _gap = _struct("viseme_gap", ("start_s", _c.c_double), ("end_s", _c.c_double))
+_span = _struct("viseme_span", ("start_s", _c.c_double), ("end_s", _c.c_double))
 _reader_options = _struct(
     "viseme_reader_options", ("crop", _crop_options), ("threads", _c.c_int), ("beam", _c.c_int),
     ("nbest", _c.c_int), ("lm_arpa", _c.c_char_p), ("lm_bytes", _c.c_size_t),
     ("lm_weight", _c.c_double), ("token_lm", _c.c_void_p), ("ctc_weight", _c.c_double),
     ("length_bonus", _c.c_double), ("grammar", _c.c_char_p), ("grammar_bytes", _c.c_size_t),
-    ("min_confidence", _c.c_double), ("keep_emissions", _c.c_int), ("on_crop", _c.c_void_p),
+    ("min_confidence", _c.c_double), ("spans", _c.POINTER(_span)), ("span_count", _c.c_size_t),
+    ("word_seconds", _c.c_double), ("keep_emissions", _c.c_int), ("on_crop", _c.c_void_p),
     ("user", _c.c_void_p))
 _hypothesis = _struct("viseme_hypothesis", ("text", _c.c_char_p), ("log_probability", _c.c_double),
                       ("score", _c.c_double), ("confidence", _c.c_double))
@@ -313,9 +315,9 @@ Hypothesis.__doc__ = "One reading of the clip; `words` is a list of Word."
 
 Reading = collections.namedtuple("Reading", "hypotheses logits stats gaps")
 Reading.__doc__ = """What finish() returns: `hypotheses`, best first; `logits`, float32 [T C] in the
-order of the file's vocabulary; `stats`, a dict of viseme_reader_stats; `gaps`, the (start, end) in
-seconds of each stretch without a face. `text`, `confidence` and
-`words` are those of the best hypothesis."""
+order of the file's vocabulary, of a word reader a row for each word; `stats`, a dict of
+viseme_reader_stats; `gaps`, the (start, end) in seconds of each stretch without a face. `text`,
+`confidence` and `words` are those of the best hypothesis."""
 Reading.text = property(lambda self: self.hypotheses[0].text if self.hypotheses else "")
 Reading.confidence = property(lambda self: self.hypotheses[0].confidence if self.hypotheses
                               else 0.0)
@@ -373,17 +375,21 @@ class Reader(_Object):
     lm, lm_weight   path or bytes of an ARPA language model, and its weight
     grammar         path or bytes of a grammar
     min_confidence  below it a clip counts as out of domain; 0: the model's
+    spans           for a word reader: (start, end) in seconds of each word; None: one word in the
+                    middle of the clip
+    word_seconds    for a word reader without spans: how long that word lasts; 0: 0.52
     """
 
     def __init__(self, model, cascade=None, rate=0, threads=0, beam=0, nbest=0, lm=None,
                  lm_weight=0, grammar=None, min_confidence=0, face="largest", on_no_face="hold",
-                 face_models=(None, None)):
+                 face_models=(None, None), spans=None, word_seconds=0):
         cascade, lm, grammar = _contents(cascade), _contents(lm), _contents(grammar)
         crop = _crop_options(cascade, len(cascade or b""), *(m and m._get() for m in face_models),
                              0, 0, rate, *_face_choice(face), 0, _ON_NO_FACE.index(on_no_face))
+        times = None if spans is None else (_span * len(spans))(*spans)
         options = _reader_options(
             crop, threads, beam, nbest, lm, len(lm or b""), lm_weight, None, 0, 0, grammar,
-            len(grammar or b""), min_confidence, 1)
+            len(grammar or b""), min_confidence, times, len(times or ()), word_seconds, 1)
         self._models = [model, *filter(None, face_models)]  # must outlive us
         self._open("reader", model._get(), ctypes.byref(options))
         for user in self._models:

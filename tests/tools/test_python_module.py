@@ -1,4 +1,5 @@
 """python/viseme.py over the library that was built: structs, networks, reading, errors."""
+import json
 import os
 import shutil
 import subprocess
@@ -8,8 +9,12 @@ import threading
 import numpy as np
 import pytest
 
+import architectures
+import safetensors_io
 import seeded_weights
 from conftest import GOLDENS, ROOT
+from reference import seeded
+from tensors import StoredTensor
 
 BUILD = os.path.join(ROOT, os.environ.get("VISEME_BUILD") or "build")
 LIBRARY = os.path.join(BUILD, "libviseme.so")
@@ -227,3 +232,30 @@ def test_needs_only_numpy():
         imports = [line.split()[1].split(".")[0] for line in file
                    if line.startswith(("import ", "from "))]
     assert set(imports) <= {"numpy", *sys.stdlib_module_names}
+
+
+def test_words_at_given_times(viseme, tmp_path):
+    """A word reader: a word for each span, by crops; numbers that are those of the softmax."""
+    known = architectures.ARCHITECTURES["syncvsr_lrw"]
+    config = {**known.config, "depth": 1, "heads": 1, "num_labels": 3, "hidden": 8,
+              "frontend_widths": [4, 4, 4, 4], "audio_outputs": 320}
+    tensors = {name: StoredTensor(value.tobytes, value.size, "F32", value.shape) for name, value
+               in seeded.seeded_state(known.parameters(config)).items()}
+    path = tmp_path / "words.safetensors"
+    safetensors_io.write(path, tensors, "F32", {
+        "viseme.format": "1", "viseme.arch": "syncvsr_lrw", "viseme.config": json.dumps(config),
+        "viseme.vocab": '["ABOUT", "AFTER", "AGAIN"]'})
+    crops = np.random.default_rng(1).integers(0, 256, (40, 96, 112, 3), np.uint8)
+    with viseme.Model(path) as made:
+        with viseme.Reader(made, spans=[(0.8, 1.2), (0.2, 0.6)], nbest=3) as reader:
+            for crop in crops:
+                reader.push_crop(crop)
+            found = reader.finish()
+        assert [(w.start_s, w.end_s) for w in found.words] == [(0.2, 0.6), (0.8, 1.2)]
+        chances = np.exp(found.logits) / np.exp(found.logits).sum(1, keepdims=True)
+        best = found.hypotheses[0]
+        assert [w.confidence for w in best.words] == pytest.approx(chances.max(1), rel=1e-5)
+        assert len(found.hypotheses) == 3 and best.confidence == \
+            pytest.approx(np.sqrt(chances.max(1).prod()), rel=1e-5)
+        with pytest.raises(viseme.Error, match="word 1"):
+            viseme.Reader(made, spans=[(1, 0.5)])
