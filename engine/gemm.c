@@ -200,9 +200,10 @@ static void choose_split(struct split *s, int threads)
     s->blocks = (s->tiles + per_block - 1) / per_block;
     if (s->blocks < 2 * threads && s->blocks < s->tiles && !s->panels_outer)
         s->blocks = s->tiles < 4 * threads ? s->tiles : 4 * threads;
+    /* Panels that follow each other stay with one thread, or it would prefetch for the others. */
     s->groups = 1;
     if (s->blocks < 4 * threads && threads > 1)
-        s->groups = s->panels;
+        s->groups = s->panels < 4 * threads ? s->panels : 4 * threads;
 }
 
 static int part(int total, int parts, int i) /* where part i of an even split begins */
