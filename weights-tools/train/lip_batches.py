@@ -38,14 +38,14 @@ def frame_labels(clip):
     return classes
 
 
-def frame_choice(rng, clip):
-    """Which frames are shown: silence at the ends is cut somewhere; now and then frames are lost
-    or doubled, or all come from a slower camera."""
+def frame_choice(rng, clip, cut=0.7):
+    """Which frames are shown: silence at an end is cut somewhere, with the probability `cut`; now
+    and then frames are lost or doubled, or all come from a slower camera."""
     first = int(clip.words[0][0] * RATE)
     last = int(np.ceil(clip.words[-1][1] * RATE))
-    start = int(rng.integers(0, max(1, first - KEEP))) if rng.random() < 0.7 else 0
+    start = int(rng.integers(0, max(1, first - KEEP))) if rng.random() < cut else 0
     end = clip.frames
-    if rng.random() < 0.7 and last + KEEP < clip.frames:
+    if rng.random() < cut and last + KEEP < clip.frames:
         end = int(rng.integers(last + KEEP, clip.frames + 1))
     chosen = np.arange(start, end)
     if rng.random() < 0.1:

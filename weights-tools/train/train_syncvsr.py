@@ -33,7 +33,7 @@ from train.vsr_batches import Batches, Lessons  # noqa: E402
 from train.vsr_clips import load_clips, prepare  # noqa: E402
 
 STAGES = ("frames", "joint")
-STEPS = [600, 3000]
+STEPS = [600, 2400]
 RATE = 1e-3
 WARM_UP = 150          # steps
 DECAY = 0.01
@@ -183,7 +183,7 @@ def parse(argv):
     two = staged.add_train(sub, "mouth pictures, log-mel and words -> network", STEPS,
                            vsr_model.CONFIG)
     two.add_argument("--share", type=int, default=4, metavar="N",
-                     help="clips of each pool in a batch (default 4)")
+                     help="clips of each pool in a batch, on the average (default 4)")
     two.add_argument("--dropout", type=float, default=0.1)
     two.add_argument("--units", type=int, default=192, help="sub-word units (default 192)")
     two.add_argument("--codes", type=int, default=320,

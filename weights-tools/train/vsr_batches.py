@@ -1,4 +1,6 @@
 """Batches for the sentence reader: what is drawn depends on the seed and the step alone."""
+import copy
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -10,6 +12,7 @@ from train.vsr_clips import RATE
 SEEN = 88                  # pixels of a crop that the network sees: all of them, or means of 2 x 2
 MEAN, DEVIATION = 0.421, 0.165
 MASKED = 10                # frames at most are blank in each second
+BLOCK = 8                  # batches that are sorted by length together, so that little is padded
 
 
 def planes_of(pictures, side):
@@ -67,13 +70,13 @@ class Lessons:
 
 
 class Batches:
-    """pools: lists of clips, each of which gives `share` clips to a batch; side: of the network's
-    pictures, 88 or 44."""
+    """pools: lists of clips, each of which gives as many clips as the others, `share` to a batch on
+    the average; side: of the network's pictures, 88 or 44."""
 
     def __init__(self, pools, lessons, share, side, seed):
         self.pools = [[c for c in pool if not held_out(c)] for pool in pools]
         self.lessons, self.share, self.side, self.seed = lessons, share, side, seed
-        self.orders = {}
+        self.orders, self.blocks = {}, {}
 
     def clip(self, pool, number):
         """The clip that is shown as the number-th of a pool: every one once, then anew."""
@@ -84,19 +87,32 @@ class Batches:
                 [self.seed, pool, epoch]).permutation(len(clips))
         return clips[self.orders[pool, epoch][at]]
 
+    def block(self, number):
+        """BLOCK batches of (clip, random numbers, frames that are shown)."""
+        if number not in self.blocks:
+            count, found = BLOCK * self.share, []
+            for pool in range(len(self.pools)):
+                for i in range(number * count, (number + 1) * count):
+                    rng = np.random.default_rng([self.seed, pool, i])
+                    clip = self.clip(pool, i)
+                    found.append((clip, rng, frame_choice(rng, clip, cut=1.0)))
+            found.sort(key=lambda lesson: len(lesson[2]))
+            size = len(found) // BLOCK
+            order = np.random.default_rng([self.seed, number]).permutation(BLOCK)
+            self.blocks = {number: [found[i * size:(i + 1) * size] for i in order]}
+        return self.blocks[number]
+
     def draw(self, step):
         """(greys [B T side side], a unit for each frame [B T], audio tokens [B T 8], texts)."""
-        clips = [self.clip(pool, step * self.share + i)
-                 for pool in range(len(self.pools)) for i in range(self.share)]
+        batch = self.block(step // BLOCK)[step % BLOCK]
         shown = []
-        for number, clip in enumerate(clips):
-            rng = np.random.default_rng([self.seed, step, number])
-            chosen = frame_choice(rng, clip)
+        for clip, rng, chosen in batch:
+            rng = copy.deepcopy(rng)  # a batch may be drawn again
             planes = planes_of(clip.pictures()[chosen], self.side)
             greys = masked(rng, normalized(relit(rng, moved(rng, planes)), self.side))
             shown.append((greys, self.lessons.frames(clip)[chosen],
                           self.lessons.tokens(clip)[chosen]))
-        return (*padded(shown), [self.lessons.text(clip) for clip in clips])
+        return (*padded(shown), [self.lessons.text(clip) for clip, _, _ in batch])
 
     def plain(self, clips):
         """The same of clips as they are, for validation."""

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from reference.syncvsr import SyncVSR
 
 CONFIG = {"adim": 160, "aheads": 4, "eunits": 480, "elayers": 6, "cnn_module_kernel": 31,
-          "dheads": 4, "dunits": 480, "dlayers": 2, "frontend_widths": [32, 64, 96, 128],
+          "dheads": 4, "dunits": 480, "dlayers": 2, "frontend_widths": [16, 32, 64, 96],
           "input_size": 44}
 BLANK = 0
 CTC_WEIGHT = 0.1       # against the decoder's, as upstream
