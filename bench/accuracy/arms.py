@@ -33,7 +33,8 @@ def train(settings, out, weight, seed):
                     "--work", settings.work, "--out", out, "--pools", *settings.pools, "--steps",
                     *map(str, settings.steps), "--share", str(settings.share), "--every", "1000000",
                     "--units", str(settings.units), "--config", settings.config, "--seed",
-                    str(seed), "--audio-weight", str(weight)], check=True)
+                    str(seed), "--audio-weight", str(weight), "--threads", str(settings.threads)],
+                   check=True)
 
 
 def converted(out):
@@ -94,10 +95,11 @@ def main():
     parser.add_argument("--out", required=True, metavar="DIR")
     parser.add_argument("--program", default=os.path.join(ROOT, "build", "viseme"))
     parser.add_argument("--pools", nargs="+", default=["grid_s1"])
-    parser.add_argument("--steps", type=int, nargs=2, default=[0, 400], metavar="N")
-    parser.add_argument("--share", type=int, default=16)
+    parser.add_argument("--steps", type=int, nargs=2, default=[0, 600], metavar="N")
+    parser.add_argument("--share", type=int, default=8)
     parser.add_argument("--units", type=int, default=60)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--config", default="{}", metavar="JSON", help="as train_syncvsr.py's")
     settings = parser.parse_args()
     result = {"date": record.today(), "commit": record.commit(), "machine": record.machine(),
