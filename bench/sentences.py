@@ -38,10 +38,10 @@ def write_weights(path, dtype):
     import safetensors_io
     import seeded_weights
     from tensors import StoredTensor
-    arch, config = seeded_weights.settled("syncvsr_lrs")
+    arch, config = seeded_weights.settled("syncvsr_lrs")  # the default, and 88 pixels
     vocab = networks.numbers(architectures.ARCHITECTURES[arch], config)
     tensors = {name: StoredTensor(value.tobytes, value.size, "F32", value.shape)
-               for name, value in seeded_weights.weights("syncvsr_lrs").items()}
+               for name, value in networks.weights(arch).items()}
     safetensors_io.write(path, tensors, dtype.upper(), {
         "viseme.format": "1", "viseme.arch": arch, "viseme.config": convert.compact(config),
         "viseme.vocab": json.dumps(vocab)})
