@@ -172,7 +172,7 @@ struct split {
 /* Weights up to this size stay in the L2 cache beside the rows: then a tile of rows is used for
  * all its columns while it is in L1. Larger weights are streamed panel by panel over a block of
  * rows that stays in L2 instead. */
-enum { L2_WEIGHTS = 768 << 10, L2_ROWS = 512 << 10, SMALL_BLOCK = 8, STREAM_TILES = 6 };
+enum { L2_WEIGHTS = 512 << 10, L2_ROWS = 512 << 10, SMALL_BLOCK = 8, STREAM_TILES = 6 };
 
 static void count_tiles(struct split *s)
 {
@@ -267,40 +267,58 @@ static int find_rows(const struct split *s, int tile, ptrdiff_t offset[3][VIS_GE
     return count;
 }
 
+/* What a tile reads first: the last tap's row, the others have been read for other outputs. */
+static struct ahead rows_ahead(const struct split *s, const ptrdiff_t *offset, int count, int parts)
+{
+    const struct vis_gemm_job *job = s->job;
+    const ptrdiff_t floats = offset[count - 1] - offset[0] + job->kc;
+    return (struct ahead){job->a + job->tap_offset[job->taps - 1] + offset[0],
+                          (size_t)floats * sizeof *job->a, 0, parts};
+}
+
 /* A panel at a time over a block of tiles, while the next panel comes: behind the last one the
- * first again, for the next block. */
+ * first again, for the next block. The first pass over a large block brings its rows, too, and the
+ * next panel over the last of its tiles. */
 static void run_panels(const struct split *s, int tile0, int tile1, int panel0, int panel1)
 {
+    enum { LARGE = 16 };
     const struct vis_gemm_weights *w = s->job->weights;
     const size_t panel_floats = (size_t)s->kernels->gemm_f32.nr * (size_t)w->k;
-    ptrdiff_t offset[3][VIS_GEMM_MAX_MR];
+    const int tiles = tile1 - tile0;
+    ptrdiff_t offset[3][VIS_GEMM_MAX_MR], next_offset[3][VIS_GEMM_MAX_MR];
     const struct vis_gemm_rows rows = {offset[0], offset[1], offset[2]};
     for (int panel = panel0; panel < panel1; panel++) {
         const int last = panel + 1 == panel1 && s->groups == 1;
         const int next = !last ? panel + 1 : tile1 < s->tiles ? panel0 : s->panels;
+        const int with_rows = panel == panel0 && tiles >= LARGE ? tiles - tiles / 4 : 0;
         struct ahead ahead = {next < s->panels ? w->b + (size_t)next * panel_floats : NULL,
-                              panel_floats * sizeof *w->b, 0, tile1 - tile0};
-        for (int tile = tile0; tile < tile1; tile++, ahead.part++)
-            run_tile(s, &rows, 0, find_rows(s, tile, offset), panel, &ahead);
+                              panel_floats * sizeof *w->b, 0, tiles - with_rows};
+        for (int tile = tile0; tile < tile1; tile++) {
+            const int count = find_rows(s, tile, offset);
+            if (tile < tile0 + with_rows) {
+                const int next_count = find_rows(s, tile + 1, next_offset);
+                const struct ahead few = rows_ahead(s, next_offset[0], next_count, 1);
+                run_tile(s, &rows, 0, count, panel, &few);
+            } else {
+                run_tile(s, &rows, 0, count, panel, &ahead);
+                ahead.part++;
+            }
+        }
     }
 }
 
-/* A tile of rows at a time, while what the next tile reads first comes: the last tap's row, the
- * others have been read for other outputs. */
+/* A tile of rows at a time, while the next tile's come. */
 static void run_tiles(const struct split *s, int tile0, int tile1, int panel0, int panel1)
 {
-    const struct vis_gemm_job *job = s->job;
     ptrdiff_t offset[2][3][VIS_GEMM_MAX_MR];
     int count = find_rows(s, tile0, offset[0]);
     for (int tile = tile0, turn = 0; tile < tile1; tile++, turn ^= 1) {
         const struct vis_gemm_rows rows = {offset[turn][0], offset[turn][1], offset[turn][2]};
-        struct ahead ahead = {NULL, 0, 0, panel1 - panel0};
+        struct ahead ahead = {NULL, 0, 0, 1};
         int next_count = 0;
         if (tile + 1 < s->tiles) {
-            ptrdiff_t *next = offset[turn ^ 1][0];
             next_count = find_rows(s, tile + 1, offset[turn ^ 1]);
-            ahead.begin = job->a + job->tap_offset[job->taps - 1] + next[0];
-            ahead.bytes = (size_t)(next[next_count - 1] - next[0] + job->kc) * sizeof *job->a;
+            ahead = rows_ahead(s, offset[turn ^ 1][0], next_count, panel1 - panel0);
         }
         for (int panel = panel0; panel < panel1; panel++, ahead.part++)
             run_tile(s, &rows, 0, count, panel, &ahead);
