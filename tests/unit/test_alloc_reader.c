@@ -97,7 +97,7 @@ static viseme_status cut_crops(viseme_error *err)
         draw_face(&frame, 80, 60, 60);
         failures_back(watched);
     }
-    for (int kind = VISEME_CROP_LIPNET; kind <= VISEME_CROP_AUTOAVSR && status == VISEME_OK;
+    for (int kind = VISEME_CROP_LIPNET; kind <= VISEME_CROP_SYNCVSR_LRW && status == VISEME_OK;
          kind++) {
         const viseme_crop_options opts = {.cascade_xml = drawn_cascade,
                                           .cascade_bytes = strlen(drawn_cascade),
