@@ -16,7 +16,7 @@ struct settings {
 struct scoring {
     const struct settings *set;
     struct vis_sync_job job;
-    int several, scored;
+    int scored;
     double sum_d, sum_c;
 };
 
@@ -104,7 +104,7 @@ static viseme_status score_one(void *user, const char *path, int *code, viseme_e
             status = write_json(s, path, seen.sync, &r, err);
         } else {
             viseme_sync_face f;
-            print_scores(s->several ? path : NULL, r.lse_d, r.lse_c, r.offset_ms,
+            print_scores(s->job.several ? path : NULL, r.lse_d, r.lse_c, r.offset_ms,
                          r.reason == VISEME_SYNC_KNOWN);
             for (size_t i = 0; s->set->tracks && viseme_sync_get_face(seen.sync, i, &f); i++) {
                 char name[80];
@@ -119,12 +119,13 @@ static viseme_status score_one(void *user, const char *path, int *code, viseme_e
 }
 
 /* The mean of all inputs, each counting the same. */
-static int write_mean(const struct scoring *s, int code)
+static int write_mean(void *user, int code)
 {
+    const struct scoring *s = user;
     viseme_error err;
     const double d = s->scored ? s->sum_d / s->scored : NAN,
                  c = s->scored ? s->sum_c / s->scored : NAN;
-    if (!s->several)
+    if (!s->job.several)
         return code;
     if (!s->set->sync.json) {
         print_scores("mean", d, c, 0, 0);
@@ -143,26 +144,13 @@ static int run(const struct vis_command *self, int argc, char **argv)
 {
     struct settings set = {.sync = VIS_SYNC_DEFAULTS};
     struct scoring scoring = {.set = &set};
-    struct vis_arg_list inputs;
-    viseme_error err;
-    int help, told = 0, code = VIS_EXIT_DONE;
-    viseme_status status = vis_args_parse(self, argc, argv, &set, &inputs, &help, &err);
-    if (status == VISEME_OK && help) {
-        vis_args_help(stdout, self);
-    } else {
-        if (status == VISEME_OK)
-            status = vis_sync_job_check(&scoring.job, "score", &set.sync, &err);
-        if (status == VISEME_OK)
-            status = vis_sync_job_load(&scoring.job, &told, &err);
-        scoring.several = inputs.count > 1;
-        if (status == VISEME_OK)
-            code = write_mean(&scoring, vis_sync_each(&inputs, set.sync.json, score_one, &scoring));
-        else
-            code = told ? vis_exit_code(status) : vis_exit_with(&err);
-    }
-    vis_sync_job_free(&scoring.job);
-    vis_args_free(self, &set, &inputs);
-    return code;
+    const struct vis_sync_command does = {.settings = &set,
+                                          .sync = &set.sync,
+                                          .job = &scoring.job,
+                                          .user = &scoring,
+                                          .one = score_one,
+                                          .end = write_mean};
+    return vis_sync_run(self, argc, argv, &does);
 }
 
 const struct vis_command vis_cmd_score = {

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
-#include "cli/errors.h"
 #include "cli/json_line.h"
 #include "cli/sync_job.h"
 #include "cli/sync_words.h"
@@ -131,25 +130,12 @@ static int run(const struct vis_command *self, int argc, char **argv)
 {
     struct settings set = {.min_track_s = 0.4, .sync = VIS_SYNC_DEFAULTS};
     struct listing listing = {.set = &set};
-    struct vis_arg_list inputs;
-    viseme_error err;
-    int help, told = 0, code = VIS_EXIT_DONE;
-    viseme_status status = vis_args_parse(self, argc, argv, &set, &inputs, &help, &err);
-    if (status == VISEME_OK && help) {
-        vis_args_help(stdout, self);
-    } else {
-        if (status == VISEME_OK)
-            status = vis_sync_job_check(&listing.job, "speakers", &set.sync, &err);
-        if (status == VISEME_OK)
-            status = vis_sync_job_load(&listing.job, &told, &err);
-        if (status == VISEME_OK)
-            code = vis_sync_each(&inputs, set.sync.json, list_one, &listing);
-        else
-            code = told ? vis_exit_code(status) : vis_exit_with(&err);
-    }
-    vis_sync_job_free(&listing.job);
-    vis_args_free(self, &set, &inputs);
-    return code;
+    const struct vis_sync_command does = {.settings = &set,
+                                          .sync = &set.sync,
+                                          .job = &listing.job,
+                                          .user = &listing,
+                                          .one = list_one};
+    return vis_sync_run(self, argc, argv, &does);
 }
 
 const struct vis_command vis_cmd_speakers = {

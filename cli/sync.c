@@ -15,7 +15,7 @@ enum { ALL = VISEME_SYNC_BEST }; /* of the settings, beside the methods; -1: the
 
 struct settings {
     int method, standard;
-    double range_ms, window_s, fail_above_ms;
+    double fail_above_ms;
     const char *plot;
     struct vis_sync_repair fix;
     struct vis_sync_settings sync;
@@ -24,7 +24,6 @@ struct settings {
 struct checking {
     const struct settings *set;
     struct vis_sync_job job;
-    int several;
 };
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -34,11 +33,11 @@ static const struct vis_option options[] = {
      "are best at, syncnet or diag (docs/sync.md)",
      VIS_ARG_CHOICE, FIELD(method), 0, 0, vis_sync_methods},
     {0, "range", "MS", "look for offsets of up to MS to both sides (default 600)", VIS_ARG_REAL,
-     FIELD(range_ms), 40, 4000, NULL},
+     VIS_SYNC_FIELD(FIELD(sync), range_ms), 40, 4000, NULL},
     {0, "window", "S",
      "print offsets over time, each of S seconds; drift and steps are found\n"
      "with these (default 10, not printed)",
-     VIS_ARG_REAL, FIELD(window_s), 1, 600, NULL},
+     VIS_ARG_REAL, VIS_SYNC_FIELD(FIELD(sync), window_s), 1, 600, NULL},
     {0, "standard", "bt1359|r37|is191", "whose bounds PASS and FAIL mean (default bt1359)",
      VIS_ARG_CHOICE, FIELD(standard), 0, 0, vis_sync_standards},
     {0, "fail-above", "MS", "end with code 8 when the offset is unknown or larger than MS",
@@ -109,7 +108,7 @@ static viseme_status tell(struct checking *c, const char *path, struct vis_sync_
                           viseme_sync_result *first, json_t **object, viseme_error *err)
 {
     const struct settings *set = c->set;
-    const char *name = c->several ? path : NULL;
+    const char *name = c->job.several ? path : NULL;
     json_t *methods = NULL;
     viseme_status status = viseme_sync_measure(
         seen->sync,
@@ -125,7 +124,7 @@ static viseme_status tell(struct checking *c, const char *path, struct vis_sync_
     } else {
         vis_sync_print(name, set->method == ALL ? vis_sync_methods[first->method] : NULL,
                        seen->sync, first, set->standard);
-        if (set->window_s > 0)
+        if (set->sync.window_s > 0)
             vis_sync_print_windows(seen->sync);
     }
     if (set->plot)
@@ -203,8 +202,9 @@ static viseme_status check_one(void *user, const char *path, int *code, viseme_e
 /* ---- The command ------------------------------------------------------------------------------
  */
 
-static viseme_status check(const struct settings *set, int inputs, viseme_error *err)
+static viseme_status check(const void *settings, int inputs, viseme_error *err)
 {
+    const struct settings *set = settings;
     const char *fix = set->fix.out, *one = fix ? "--fix" : set->plot ? "--plot" : NULL;
     if (one && inputs > 1)
         return vis_fail(err, VISEME_ERR_ARGUMENT, "sync: %s takes one input, and there are %d", one,
@@ -229,30 +229,13 @@ static int run(const struct vis_command *self, int argc, char **argv)
 {
     struct settings set = {.method = -1, .fail_above_ms = -1, .sync = VIS_SYNC_DEFAULTS};
     struct checking checking = {.set = &set};
-    struct vis_arg_list inputs;
-    viseme_error err;
-    int help, told = 0, code = VIS_EXIT_DONE;
-    viseme_status status = vis_args_parse(self, argc, argv, &set, &inputs, &help, &err);
-    if (status == VISEME_OK && help) {
-        vis_args_help(stdout, self);
-    } else {
-        if (status == VISEME_OK)
-            status = check(&set, inputs.count, &err);
-        if (status == VISEME_OK)
-            status = vis_sync_job_check(&checking.job, "sync", &set.sync, &err);
-        if (status == VISEME_OK)
-            status = vis_sync_job_load(&checking.job, &told, &err);
-        checking.job.options.range_ms = set.range_ms;
-        checking.job.options.window_s = set.window_s;
-        checking.several = inputs.count > 1;
-        if (status == VISEME_OK)
-            code = vis_sync_each(&inputs, set.sync.json, check_one, &checking);
-        else
-            code = told ? vis_exit_code(status) : vis_exit_with(&err);
-    }
-    vis_sync_job_free(&checking.job);
-    vis_args_free(self, &set, &inputs);
-    return code;
+    const struct vis_sync_command does = {.settings = &set,
+                                          .sync = &set.sync,
+                                          .job = &checking.job,
+                                          .user = &checking,
+                                          .check = check,
+                                          .one = check_one};
+    return vis_sync_run(self, argc, argv, &does);
 }
 
 const struct vis_command vis_cmd_sync = {

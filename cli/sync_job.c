@@ -36,8 +36,11 @@ viseme_status vis_sync_job_load(struct vis_sync_job *job, int *told, viseme_erro
     status = viseme_model_open(&job->model, job->model_path, &options, err);
     if (status == VISEME_OK && set->classifier)
         status = viseme_model_open(&job->classifier, set->classifier, &options, err);
-    job->options = (viseme_sync_options){
-        .crop = job->faces.crop, .classifier = job->classifier, .threads = set->threads};
+    job->options = (viseme_sync_options){.crop = job->faces.crop,
+                                         .classifier = job->classifier,
+                                         .range_ms = set->range_ms,
+                                         .window_s = set->window_s,
+                                         .threads = set->threads};
     job->options.crop.all_faces = !set->faces.face;
     return status;
 }
@@ -145,13 +148,13 @@ void vis_sync_seen_free(struct vis_sync_seen *seen)
 /* ---- All inputs -------------------------------------------------------------------------------
  */
 
-int vis_sync_each(const struct vis_arg_list *inputs, int json, vis_sync_one *one, void *user)
+static int run_each(const struct vis_sync_command *does, const struct vis_arg_list *inputs)
 {
     int failed = 0, code = VIS_EXIT_DONE, worst = VIS_EXIT_DONE;
     for (int i = 0; i < inputs->count; i++) {
         viseme_error err;
         int own = VIS_EXIT_DONE;
-        viseme_status status = one(user, inputs->items[i], &own, &err);
+        viseme_status status = does->one(does->user, inputs->items[i], &own, &err);
         if (status == VISEME_OK) {
             worst = own > worst ? own : worst;
             continue;
@@ -160,13 +163,44 @@ int vis_sync_each(const struct vis_arg_list *inputs, int json, vis_sync_one *one
         code = vis_exit_with(&err);
         if (status == VISEME_ERR_OUTPUT)
             return code; /* nothing more can be written */
-        if (json &&
+        if (does->sync->json &&
             vis_json_write(stdout, vis_json_failure(inputs->items[i], &err), &err) != VISEME_OK)
             return vis_exit_with(&err);
     }
     if (failed > 0)
         return inputs->count > 1 ? VIS_EXIT_BATCH : code;
     return worst;
+}
+
+int vis_sync_run(const struct vis_command *self, int argc, char **argv,
+                 const struct vis_sync_command *does)
+{
+    struct vis_arg_list inputs;
+    viseme_error err;
+    int help, told = 0, code = VIS_EXIT_DONE;
+    viseme_status status = vis_args_parse(self, argc, argv, does->settings, &inputs, &help, &err);
+    if (status == VISEME_OK && help) {
+        vis_args_help(stdout, self);
+        goto done;
+    }
+    if (status == VISEME_OK && does->check)
+        status = does->check(does->settings, inputs.count, &err);
+    if (status == VISEME_OK)
+        status = vis_sync_job_check(does->job, self->name, does->sync, &err);
+    if (status == VISEME_OK)
+        status = vis_sync_job_load(does->job, &told, &err);
+    if (status != VISEME_OK) {
+        code = told ? vis_exit_code(status) : vis_exit_with(&err);
+        goto done;
+    }
+    does->job->several = inputs.count > 1;
+    code = run_each(does, &inputs);
+    if (does->end)
+        code = does->end(does->user, code);
+done:
+    vis_sync_job_free(does->job);
+    vis_args_free(self, does->settings, &inputs);
+    return code;
 }
 
 json_t *vis_sync_json(const char *path, const viseme_sync_result *r)

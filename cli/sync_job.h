@@ -12,6 +12,7 @@
 struct vis_sync_settings {
     const char *model, *classifier;
     double from_s, to_s;
+    double range_ms, window_s; /* of viseme_sync_options */
     int threads, cpu, gemm, as_stored, quiet, json;
     struct vis_faces_settings faces;
 };
@@ -88,7 +89,8 @@ struct vis_sync_job {
     char *model_path;
     viseme_model *model, *classifier; /* the latter NULL without --classifier */
     struct vis_faces faces;
-    viseme_sync_options options; /* made of these; all but range_ms and window_s */
+    viseme_sync_options options; /* made of these */
+    int several;                 /* there is more than one input */
 };
 
 /* Checks settings without looking for any file. VISEME_OK or VISEME_ERR_ARGUMENT. */
@@ -114,11 +116,26 @@ viseme_status vis_sync_job_see(const struct vis_sync_job *job, const char *path,
                                struct vis_sync_seen *out, viseme_error *err);
 void vis_sync_seen_free(struct vis_sync_seen *seen);
 
-/* Calls one() for every input; a failure is told on standard error, with `json` as an object on
- * standard output, too, and does not stop the others. *code: what an input that went well makes of
- * the exit code; the largest counts. Returns the exit code. */
-typedef viseme_status vis_sync_one(void *user, const char *path, int *code, viseme_error *err);
-int vis_sync_each(const struct vis_arg_list *inputs, int json, vis_sync_one *one, void *user);
+/* What one of the commands does; `user` is what it keeps. */
+struct vis_sync_command {
+    void *settings;                       /* with their defaults */
+    const struct vis_sync_settings *sync; /* part of them */
+    struct vis_sync_job *job;
+    void *user;
+    /* Checks the settings for so many inputs, before a file is looked for; NULL: there is nothing
+     * to check. */
+    viseme_status (*check)(const void *settings, int inputs, viseme_error *err);
+    /* Goes through an input. *code: what one that went well makes of the exit code; the largest
+     * counts. */
+    viseme_status (*one)(void *user, const char *path, int *code, viseme_error *err);
+    /* Behind the last input; NULL: nothing is. Returns what becomes of the exit code. */
+    int (*end)(void *user, int code);
+};
+
+/* The command from its arguments to its exit code. The failure of an input is told on standard
+ * error, with --json as an object on standard output, too, and does not stop the others. */
+int vis_sync_run(const struct vis_command *self, int argc, char **argv,
+                 const struct vis_sync_command *does);
 
 /* The object every input's JSON begins with: schema, status, input. NULL when out of memory. */
 json_t *vis_sync_json(const char *path, const viseme_sync_result *result);

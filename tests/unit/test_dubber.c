@@ -13,7 +13,7 @@
 #include "tests/support/data.h"
 #include "tests/support/dubbing.h"
 
-enum { FRAMES = 12, USERS = 3 };
+enum { FRAMES = 7, USERS = 3 };
 
 static viseme_model *open_model(const char *name)
 {
