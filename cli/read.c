@@ -42,7 +42,7 @@ static const struct vis_option options[] = {
      VIS_ARG_REAL, FIELD(lm_weight), 1e-6, 100, NULL},
     {0, "ctc-weight", "W",
      "for a syncvsr: CTC's part of the score, 0 to 1; the decoder has the\n"
-     "rest (default 0.1)",
+     "rest (default 0.1, or what the weights say)",
      VIS_ARG_REAL, FIELD(ctc_weight), 0, 1, NULL},
     {0, "length-bonus", "B", "for a syncvsr: added to the score for every token (default 0)",
      VIS_ARG_REAL, FIELD(length_bonus), -100, 100, NULL},

@@ -410,7 +410,7 @@ typedef struct viseme_reader_options {
     const viseme_model *token_lm; /**< for a syncvsr: a language model of its tokens, or NULL; must
                                        outlive the reader */
     double ctc_weight;   /**< for a syncvsr: CTC's part of the score, up to 1, the decoder has the
-                              rest; 0: 0.1; -1: none */
+                              rest; 0: what the file says, else 0.1; -1: none */
     double length_bonus; /**< for a syncvsr: added to the score for every token, -100 to 100 */
     const char *grammar; /**< text of a grammar (docs/grammar.md): the best path whose text is one
                               of its sentences is read, without a beam or a language model;

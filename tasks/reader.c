@@ -58,8 +58,12 @@ static viseme_status open_decoder(viseme_reader *r, const viseme_reader_options 
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "a %s finds words by itself: times of words go with word readers",
                         r->kind.arch);
-    if (r->kind.tokens)
-        return vis_sentences_open(&r->sentences, opts, r->model, r->kind.classes, err);
+    if (r->kind.tokens) {
+        viseme_reader_options with = *opts;
+        if (with.ctc_weight == 0)
+            with.ctc_weight = r->kind.ctc_weight;
+        return vis_sentences_open(&r->sentences, &with, r->model, r->kind.classes, err);
+    }
     if (opts->token_lm || opts->ctc_weight != 0 || opts->length_bonus != 0)
         return vis_fail(err, VISEME_ERR_ARGUMENT,
                         "a %s has no decoder that writes tokens: no language model of those, no "

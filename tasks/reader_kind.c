@@ -123,6 +123,8 @@ static viseme_status open_tokens(struct vis_reader_kind *k, const viseme_model *
     viseme_status status = vis_tokens_open(&tokens, model, k->classes, err);
     if (status == VISEME_OK)
         status = number_of(&side, model, "input_size", 96, 32, 96, err);
+    if (status == VISEME_OK)
+        status = number_of(&k->ctc_weight, model, "ctc_weight", 0, 0.01, 1, err);
     if (status != VISEME_OK)
         return status;
     k->side = (int)side;

@@ -27,11 +27,12 @@ struct vis_reader_kind {
     enum vis_vsr_fit fit;  /* of grey crops, */
     int side;              /* and the network's side */
     int classes, blank;
-    int rgb;      /* the network wants R G B, not B G R */
-    double rate;  /* crops a second */
-    double least; /* confidence below which a clip is out of domain */
-    int window;   /* crops that are read at a time, */
-    int margin;   /* of which so many on either side of a cut are read twice */
+    int rgb;           /* the network wants R G B, not B G R */
+    double rate;       /* crops a second */
+    double ctc_weight; /* in the joint search; 0: the file has none */
+    double least;      /* confidence below which a clip is out of domain */
+    int window;        /* crops that are read at a time, */
+    int margin;        /* of which so many on either side of a cut are read twice */
 };
 
 /* Reads what a model's file says of it. Returns VISEME_OK or VISEME_ERR_MODEL (a network that does

@@ -19,7 +19,8 @@ SYNCVSR_CONFIG = {"adim": 768, "aheads": 12, "eunits": 3072, "elayers": 12,
 SYNCVSR_UNUSED = ("wav2vec.",)
 # How mouths are cut out for it; without it syncvsr_lrs3 for 96 pixels, autoavsr for 88.
 SYNCVSR_CROPS = ("syncvsr_lrs2", "syncvsr_lrs3", "autoavsr")
-SYNCVSR_OPTIONAL = ("crop", "min_confidence", "window_frames")
+# ctc_weight: of the joint search where the user gives none.
+SYNCVSR_OPTIONAL = ("crop", "ctc_weight", "min_confidence", "window_frames")
 # word_boundary: a mask of the frames of the word is an input. hidden: of the feed-forward parts,
 # four times the width where it is left out.
 LRW_CONFIG = {"depth": 12, "heads": 8, "num_labels": 500, "word_boundary": 1,
@@ -294,9 +295,10 @@ def syncvsr_check(config):
                       "(half of that)", EXIT_USAGE)
     if config.get("crop", "autoavsr") not in SYNCVSR_CROPS:
         raise Refusal(f"--config: crop must be one of {', '.join(SYNCVSR_CROPS)}", EXIT_USAGE)
-    least = config.get("min_confidence", 0)
-    if type(least) not in (int, float) or not 0 <= least <= 1:
-        raise Refusal("--config: min_confidence must be a number from 0 to 1", EXIT_USAGE)
+    for key, low in (("min_confidence", 0), ("ctc_weight", 0.01)):
+        value = config.get(key, low)
+        if type(value) not in (int, float) or not low <= value <= 1:
+            raise Refusal(f"--config: {key} must be a number from {low} to 1", EXIT_USAGE)
     if "window_frames" in config:
         check_whole(config, "window_frames", 120, 3000)
     if not isinstance(config["space"], str) or not 1 <= len(config["space"]) <= 16:

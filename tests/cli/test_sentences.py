@@ -19,6 +19,8 @@ def readers(tmp_path_factory):
     stand_ins.sentence_reader(folder / "syncvsr.safetensors")
     stand_ins.sentence_reader(folder / "lrs2.safetensors", crop="syncvsr_lrs2")
     stand_ins.sentence_reader(folder / "autoavsr.safetensors", input_size=88)
+    stand_ins.sentence_reader(folder / "half.safetensors", input_size=44)
+    stand_ins.sentence_reader(folder / "weighed.safetensors", ctc_weight=0.5)
     stand_ins.sentence_reader(folder / "short.safetensors", input_size=88, window_frames=120)
     stand_ins.token_lm(folder / "lm.safetensors")
     stand_ins.token_lm(folder / "other.safetensors", odim=41)
@@ -102,17 +104,31 @@ def test_search_options(viseme, readers, faces):
     assert best(*lm, "--lm-weight", 2) != with_lm["hypotheses"][0]
 
 
+def test_weight_of_the_file(viseme, readers, faces):
+    """What the file says of CTC's part goes where the user says nothing."""
+    args = ["read", "-q", faces, "--beam", 4, "--json", "-m"]
+    plain, weighed = readers / "syncvsr.safetensors", readers / "weighed.safetensors"
+
+    def best(*more):
+        return viseme(*args, *more).json()["hypotheses"][0]
+
+    assert best(weighed) == best(plain, "--ctc-weight", 0.5) != best(plain)
+    assert best(weighed, "--ctc-weight", 0.1) == best(plain)
+    assert best(weighed, "--ctc-weight", 0) == best(plain, "--ctc-weight", 0)
+
+
 def test_crops_of_the_file(viseme, readers, faces):
     """Its crops are those that the file names, so what is read differs; other files are alike."""
     emissions = []
-    for name in ("syncvsr", "lrs2", "autoavsr"):
+    for name in ("syncvsr", "lrs2", "autoavsr", "half"):
         assert viseme("read", "-q", "-m", readers / f"{name}.safetensors", faces, "--beam", 1,
                       "--emissions", "e.npy", cwd=readers).code == 0
         emissions.append(np.load(readers / "e.npy"))
         assert emissions[-1].shape == (12, TOKENS)
         assert np.allclose(np.exp(emissions[-1]).sum(1), 1, atol=1e-4)
-    assert not np.allclose(emissions[0], emissions[1]) and \
-        not np.allclose(emissions[0], emissions[2])
+    for other in emissions[1:]:
+        assert not np.allclose(emissions[0], other)
+    assert not np.allclose(emissions[2], emissions[3])
 
 
 def test_long_video(viseme, readers, long_clip, tmp_path):
@@ -170,7 +186,7 @@ def test_options_of_other_networks(viseme, weights, faces, readers):
 @pytest.mark.parametrize("config, words", [
     ({"crop": "other"}, '"crop" is "other"'), ({"crop": 4}, '"crop"'),
     ({"window_frames": 10}, "from 120 to 3000"), ({"input_size": 500}, "from 32 to 96"),
-    ({"min_confidence": 2}, "from 0 to 1")])
+    ({"min_confidence": 2}, "from 0 to 1"), ({"ctc_weight": 0}, "from 0.01 to 1")])
 def test_bad_configuration(viseme, faces, tmp_path, config, words):
     stand_ins.sentence_reader(tmp_path / "w.safetensors", **config)
     viseme("read", "-m", "w.safetensors", faces).error(6, "w.safetensors", words)

@@ -132,6 +132,7 @@ def test_heads_of_the_decoder_are_stated(units, run_convert, refused, tmp_path):
     refused(path, "adim (16) must be a multiple of dheads (3)", code=2,
             options=(*options, '{"dheads": 3}'))
     refused(path, "input_size must be 96", code=2, options=(*options, '{"input_size": 90}'))
+    refused(path, "ctc_weight must be", code=2, options=(*options, '{"ctc_weight": 0}'))
     refused(path, "space must be", code=2, options=(*options, '{"space": ""}'))
     refused(path, "state their texts with --vocab", code=2)
     del state["decoder.after_norm.bias"]

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -91,6 +92,27 @@ static void other_data_sets_likewise(void **state)
         skip();
 }
 
+/* Means of 2 x 2 pixels of the middle; what lies around it does not count. */
+static void crops_are_halved(void **state)
+{
+    enum { SIZE = 12, SIDE = 4, EDGE = (SIZE - 2 * SIDE) / 2 };
+    uint8_t pixels[SIZE * SIZE * 3];
+    float out[SIDE * SIDE];
+    const viseme_image crop = {pixels, SIZE, SIZE, SIZE * 3, VISEME_BGR24};
+    (void)state;
+    for (int i = 0; i < SIZE * SIZE; i++)
+        memset(pixels + (ptrdiff_t)i * 3, i * 7 % 256, 3);
+    vis_vsr_input(&crop, VIS_VSR_HALVE, SIDE, out);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) {
+            int sum = 0;
+            for (int k = 0; k < 4; k++)
+                sum += (((EDGE + 2 * y + k / 2) * SIZE + EDGE + 2 * x + k % 2) * 7) % 256;
+            const double want = (sum / 4.0 / 255 - 0.421) / 0.165;
+            assert_true(fabs((double)out[y * SIDE + x] - want) < 1e-5);
+        }
+}
+
 static void grey_is_that_of_opencv(void **state)
 {
     struct vis_npy in = vsr_read(test_data("crops.rgb_gray.npy")), want = {0};
@@ -113,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crops_become_what_networks_read),
         cmocka_unit_test(other_data_sets_likewise),
+        cmocka_unit_test(crops_are_halved),
         cmocka_unit_test(grey_is_that_of_opencv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
