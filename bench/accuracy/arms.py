@@ -40,9 +40,9 @@ def train(settings, out, weight, seed):
 def converted(out):
     weights = os.path.join(out, "syncvsr.safetensors")
     with open(os.path.join(out, "syncvsr.json"), encoding="utf-8") as file:
-        config = file.read()
+        config = file.read().strip()
     subprocess.run([sys.executable, os.path.join(TOOLS, "convert.py"),
-                    os.path.join(out, "syncvsr.pt"), "-o", weights, "--force", "--arch", "syncvsr",
+                    os.path.join(out, "syncvsr.pt"), "-o", weights, "--arch", "syncvsr",
                     "--vocab", os.path.join(out, "units.txt"), "--config", config], check=True,
                    stdout=subprocess.DEVNULL)
     return weights
