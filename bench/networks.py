@@ -68,9 +68,10 @@ NETWORKS = {
 
 
 def weights(arch):
-    """{name: array}: the seeded weights. The sentence reader's front-end takes the statistics of its
-    small golden, which has the same; with others its activations grow from block to block until
-    swish makes denormal numbers, which no trained network has and which are slow to multiply."""
+    """{name: array}: the seeded weights. The sentence reader's front-end takes the statistics of
+    its small golden, which has the same; with others its activations grow from block to block
+    until swish makes denormal numbers, which no trained network has and which are slow to
+    multiply."""
     import seeded_weights
 
     state = seeded_weights.weights(arch)

@@ -123,7 +123,7 @@ def main():
     p.add_argument("--only-write", action="store_true")
     args = p.parse_args()
     if os.environ.get("OPENBLAS_NUM_THREADS") != str(args.threads):
-        # PyTorch's GEMM is OpenBLAS, which counts its own threads, and counts them when it is loaded.
+        # PyTorch's GEMM is OpenBLAS, which counts its threads when it is loaded.
         limits = {name: str(args.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **limits})
     with tempfile.TemporaryDirectory() as folder:

@@ -6,12 +6,13 @@
 
 The weights (250 million numbers, 1 GB as f32, half of it as bf16) are random and made here; --keep
 keeps them and finds them again. Their decoder has no reason to end a sentence, so every search goes
-on for as many steps as its window has frames, with a full beam: no clip takes longer. A sentence that
-is read ends after about as many steps as it has units. Clips are loops of one, cut by the ffmpeg program in a temporary folder
-without encoding anew; without --clip the first clip of ../shared/clips/grid, or drawn faces where
-there is none. The faces are found in the thread that decodes; the network's windows and the searches
-follow in the same process, one after the other. Figures are those of the round with the median total.
-Prints Markdown and, without --dry, writes bench/results/sentences-DATE-CPU.md and .json.
+on for as many steps as its window has frames, with a full beam: no clip takes longer. A sentence
+that is read ends after about as many steps as it has units. Clips are loops of one, cut by the
+ffmpeg program in a temporary folder without encoding anew; without --clip the first clip of
+../shared/clips/grid, or drawn faces where there is none. The faces are found in the thread that
+decodes; the network's windows and the searches follow in the same process, one after the other.
+Figures are those of the round with the median total. Prints Markdown and, without --dry, writes
+bench/results/sentences-DATE-CPU.md and .json.
 """
 import argparse
 import glob
@@ -133,9 +134,9 @@ def main():
                 result["rows"].append(row)
                 print(f"{dtype} {seconds:g} s: {row}", file=sys.stderr)
     lines = record.heading("`viseme read` with a sentence reader of the published size", result)
-    lines += [f"Random weights, beam {args.beam}, threads: {args.threads or 'one per CPU'}; median of "
-              f"{args.rounds} rounds. No hypothesis ends by itself, so the search is as long as it "
-              "can be.", "", *markdown(result["rows"])]
+    lines += [f"Random weights, beam {args.beam}, threads: {args.threads or 'one per CPU'}; "
+              f"median of {args.rounds} rounds. No hypothesis ends by itself, so the search is as "
+              "long as it can be.", "", *markdown(result["rows"])]
     text = "\n".join(lines) + "\n"
     print(text, end="")
     if not args.dry:

@@ -2,22 +2,17 @@
 #if !defined(__AVX512F__)
 #error "compile this file with the AVX-512 flags of the Makefile"
 #endif
-#include "kernels/c/c.h"
+#include "kernels/x86/mask_avx512.h"
 #include "kernels/x86/unroll.h"
 #include "kernels/x86/x86.h"
 
-#include <immintrin.h>
-
 enum { SIDE = 16, NR = 32 };
 
-/* dst[i * NR + j] = src[j * step + i]. Four rounds of exchanges between the rows: of elements,
- * pairs, fours and eights. */
-static inline void turn_square(float *dst, const float *src, ptrdiff_t step)
+/* Turns rows into columns: four rounds of exchanges between them, of elements, pairs, fours and
+ * eights. */
+static inline __attribute__((always_inline)) void turn(__m512i a[SIDE])
 {
-    __m512i a[SIDE], b[SIDE];
-    VIS_UNROLL
-    for (int i = 0; i < SIDE; i++)
-        a[i] = _mm512_loadu_si512(src + i * step);
+    __m512i b[SIDE];
     VIS_UNROLL
     for (int i = 0; i < SIDE; i += 2) {
         b[i] = _mm512_unpacklo_epi32(a[i], a[i + 1]);
@@ -37,30 +32,56 @@ static inline void turn_square(float *dst, const float *src, ptrdiff_t step)
         const __m512i odd = _mm512_shuffle_i32x4(a[c], a[4 + c], 0xdd);
         const __m512i even2 = _mm512_shuffle_i32x4(a[8 + c], a[12 + c], 0x88);
         const __m512i odd2 = _mm512_shuffle_i32x4(a[8 + c], a[12 + c], 0xdd);
-        _mm512_store_si512(dst + c * NR, _mm512_shuffle_i32x4(even, even2, 0x88));
-        _mm512_store_si512(dst + (c + 4) * NR, _mm512_shuffle_i32x4(odd, odd2, 0x88));
-        _mm512_store_si512(dst + (c + 8) * NR, _mm512_shuffle_i32x4(even, even2, 0xdd));
-        _mm512_store_si512(dst + (c + 12) * NR, _mm512_shuffle_i32x4(odd, odd2, 0xdd));
+        b[c] = _mm512_shuffle_i32x4(even, even2, 0x88);
+        b[c + 4] = _mm512_shuffle_i32x4(odd, odd2, 0x88);
+        b[c + 8] = _mm512_shuffle_i32x4(even, even2, 0xdd);
+        b[c + 12] = _mm512_shuffle_i32x4(odd, odd2, 0xdd);
     }
+    VIS_UNROLL
+    for (int i = 0; i < SIDE; i++)
+        a[i] = b[i];
 }
 
-/* Whether 16 entries follow each other. */
-static inline int is_run(const int32_t *index)
+/* dst[i * NR + j] = src[j * step + index[i]], i < k; zeros for j >= rows. */
+static void pack_square(float *dst, const float *src, ptrdiff_t step, const int32_t *index, int k,
+                        int rows)
 {
-    const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __m512i want = _mm512_add_epi32(_mm512_set1_epi32(index[0]), steps);
-    return _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(index), want) == 0;
+    const __m512i order = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __mmask16 lanes = first_lanes(k);
+    const __m512i at = _mm512_maskz_loadu_epi32(lanes, index);
+    const __m512i run = _mm512_add_epi32(_mm512_set1_epi32(index[0]), order);
+    const int dense = _mm512_mask_cmpneq_epi32_mask(lanes, at, run) == 0;
+    __m512i a[SIDE];
+    VIS_UNROLL
+    for (int j = 0; j < SIDE; j++, src += step) {
+        if (j >= rows)
+            a[j] = _mm512_setzero_si512();
+        else if (dense)
+            a[j] = _mm512_maskz_loadu_epi32(lanes, src + index[0]);
+        else
+            a[j] = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes, at, src, 4);
+    }
+    turn(a);
+    VIS_UNROLL
+    for (int i = 0; i < SIDE; i++)
+        if (i < k)
+            _mm512_store_si512(dst + i * NR, a[i]);
 }
 
 void vis_gemm_pack_f32_32_avx512(float *dst, const float *src, ptrdiff_t n_stride,
                                  const int32_t *k_index, int k, int n0, int n)
 {
-    int first = 0; /* what is packed already: squares as long as there are any */
-    if (n - n0 >= NR && n_stride != 1)
-        for (; k - first >= SIDE && is_run(k_index + first); first += SIDE)
-            for (int half = 0; half < NR; half += SIDE)
-                turn_square(dst + (ptrdiff_t)first * NR + half,
-                            src + (n0 + half) * n_stride + k_index[first], n_stride);
-    vis_gemm_pack_f32_32_c(dst + (ptrdiff_t)first * NR, src, n_stride, k_index + first, k - first,
-                           n0, n);
+    const int rows = n - n0;
+    if (n_stride == 1) { /* columns lie side by side: rows of B are copied */
+        for (int i = 0; i < k; i++, dst += NR) {
+            const float *row = src + n0 + k_index[i];
+            _mm512_store_ps(dst, load_first(row, rows));
+            _mm512_store_ps(dst + SIDE, load_first(row + SIDE, rows - SIDE));
+        }
+        return;
+    }
+    for (int first = 0; first < k; first += SIDE)
+        for (int half = 0; half < NR; half += SIDE)
+            pack_square(dst + (ptrdiff_t)first * NR + half, src + (n0 + half) * n_stride, n_stride,
+                        k_index + first, k - first, rows - half);
 }
