@@ -1,9 +1,9 @@
 #include "cli/plot.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include <jansson.h>
-
+#include "base/json.h"
 #include "cli/json_line.h"
 
 enum { FRAME_HEIGHT = 160, CROP_HEIGHT = 68 };
@@ -75,12 +75,14 @@ viseme_status vis_plotting_write(struct vis_plotting *p, const char *input,
 {
     const viseme_hypothesis *best = viseme_reader_hypothesis(reader, 0);
     const char *vocabulary = viseme_model_metadata(model, "viseme.vocab");
-    json_t *title = NULL, *list = vocabulary ? json_loads(vocabulary, 0, NULL) : NULL;
+    json_t *title = NULL, *list = NULL;
     struct vis_plot plot = {
         .frames = &p->frames, .crops = &p->crops, .faces = p->faces, .face_count = p->face_count};
     viseme_reader_stats stats;
     char note[200];
     viseme_status status = p->status;
+    if (status == VISEME_OK && vocabulary)
+        status = vis_json_parse(&list, vocabulary, strlen(vocabulary), "", "viseme.vocab", err);
     viseme_reader_get_stats(reader, &stats);
     plot.logits = viseme_reader_logits(reader, &plot.rows, &plot.classes);
     plot.words = viseme_reader_words(reader, 0, &plot.word_count);
