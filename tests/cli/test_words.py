@@ -43,7 +43,7 @@ def crops_of(viseme, clip, tmp_path, *more):
 
 
 def network(viseme, tmp_path, weights, crops, word):
-    """The network's own logits of 29 crops, of which those of the word are word[0] to word[1] - 1."""
+    """The network's own logits of 29 crops; those of the word are word[0] to word[1] - 1."""
     video = ((crops[:, :, 8:104] / np.float32(255) - np.float32(0.421)) / np.float32(0.165))
     np.save(tmp_path / "video.npy", video[None, None].astype(np.float32))
     mask = np.zeros((1, 29), np.float32)
@@ -59,7 +59,8 @@ def test_what_the_network_is_given(viseme, readers, talk, tmp_path):
     one is repeated."""
     weights = readers / "syncvsr_lrw.safetensors"
     args = ["read", "-q", "-m", weights, talk, "--emissions", "e.npy"]
-    assert viseme(*args, "--word", "0.72-1.16", "--word", "0.08-0.28", "--word", "1.76-2.12").code == 0
+    assert viseme(*args, "--word", "0.72-1.16", "--word", "0.08-0.28", "--word",
+                  "1.76-2.12").code == 0
     crops, found = crops_of(viseme, talk, tmp_path), np.load(tmp_path / "e.npy")
     assert crops.shape == (54, 96, 112) and found.shape == (3, WORDS)
     for row, first, word in ((0, -10, (12, 17)), (1, 9, (9, 20)), (2, 34, (10, 19))):

@@ -165,7 +165,7 @@ static struct words open_words(const viseme_model *model, const viseme_reader_op
                                int threads)
 {
     struct vis_reader_kind kind;
-    struct words w;
+    struct words w = {0};
     viseme_error err;
     const viseme_session_options session = {.threads = threads};
     if (vis_reader_kind_open(&kind, model, &err) != VISEME_OK ||
