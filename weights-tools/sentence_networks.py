@@ -21,6 +21,7 @@ SYNCVSR_UNUSED = ("wav2vec.",)
 SYNCVSR_CROPS = ("syncvsr_lrs2", "syncvsr_lrs3", "autoavsr")
 # ctc_weight: of the joint search where the user gives none.
 SYNCVSR_OPTIONAL = ("crop", "ctc_weight", "min_confidence", "window_frames")
+WORDS_OPTIONAL = ("min_confidence",)
 # word_boundary: a mask of the frames of the word is an input. hidden: of the feed-forward parts,
 # four times the width where it is left out.
 LRW_CONFIG = {"depth": 12, "heads": 8, "num_labels": 500, "word_boundary": 1,
@@ -274,6 +275,12 @@ def check_rate(config):
         raise Refusal("--config: frame_rate must be a number from 1 to 1000", EXIT_USAGE)
 
 
+def check_part(config, key, low):
+    value = config.get(key, low)
+    if type(value) not in (int, float) or not low <= value <= 1:
+        raise Refusal(f"--config: {key} must be a number from {low} to 1", EXIT_USAGE)
+
+
 def syncvsr_check(config):
     for key in ("adim", "aheads", "eunits", "dheads", "dunits"):
         check_whole(config, key, 1, MAX_WIDTH)
@@ -295,10 +302,8 @@ def syncvsr_check(config):
                       "(half of that)", EXIT_USAGE)
     if config.get("crop", "autoavsr") not in SYNCVSR_CROPS:
         raise Refusal(f"--config: crop must be one of {', '.join(SYNCVSR_CROPS)}", EXIT_USAGE)
-    for key, low in (("min_confidence", 0), ("ctc_weight", 0.01)):
-        value = config.get(key, low)
-        if type(value) not in (int, float) or not low <= value <= 1:
-            raise Refusal(f"--config: {key} must be a number from {low} to 1", EXIT_USAGE)
+    check_part(config, "min_confidence", 0)
+    check_part(config, "ctc_weight", 0.01)
     if "window_frames" in config:
         check_whole(config, "window_frames", 120, 3000)
     if not isinstance(config["space"], str) or not 1 <= len(config["space"]) <= 16:
@@ -311,6 +316,7 @@ def check_words(config):
     check_whole(config, "hidden", 1, 4 * MAX_WIDTH)
     check_whole(config, "audio_outputs", 0, MAX_TOKENS)
     check_rate(config)
+    check_part(config, "min_confidence", 0)
     if config["audio_outputs"] % AUDIO_CODES:
         raise Refusal(f"--config: audio_outputs must be a multiple of {AUDIO_CODES}", EXIT_USAGE)
 

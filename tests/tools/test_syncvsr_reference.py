@@ -180,6 +180,10 @@ def test_word_checkpoints(arch, boundary, run_convert, refused, tmp_path):
         np.testing.assert_array_equal(tensors[name].f32(), state[name], err_msg=name)
     given = ("--vocab", labels, "--config")
     refused(path, "heads", code=2, options=(*given, '{"heads": 0}'))
+    refused(path, "min_confidence", code=2, options=(*given, '{"min_confidence": 2}'))
+    assert run_convert(path, "-o", made, *given, '{"min_confidence": 0.25}').code == 0
+    _, metadata, _ = checkpoint.read(checkpoint.open_bytes(made))
+    assert json.loads(metadata["viseme.config"])["min_confidence"] == 0.25
     refused(path, "misshapen", options=(*given, json.dumps({"word_boundary": 1 - boundary})))
 
 
