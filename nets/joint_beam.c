@@ -321,7 +321,7 @@ static void score_task(void *context, int i, int thread)
             total[c] += ctc_weight * (d->psi[c] - h->psi);
     }
     struct vis_top top = {s->picks + (size_t)i * (size_t)s->beam, 0, s->beam};
-    for (int c = 0; c < s->tokens; c++)
+    for (int c = s->use_ctc ? BLANK + 1 : 0; c < s->tokens; c++)
         if (vis_top_wants(&top, (double)total[c]))
             vis_top_offer(&top, (double)total[c], i, c);
     vis_top_sort(&top);

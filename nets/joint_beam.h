@@ -8,7 +8,8 @@
  * - total = total before + (1 - ctc_weight) decoder + lm_weight lm + length_bonus + ctc_weight
  *   (psi - psi before); a scorer of weight 0 is left out; there is no length normalisation;
  * - CTC scores the 1.5 beam tokens that the decoder likes best, and eos; of others psi is -1e10.
- *   It scores all if there are not more, or if its weight is 1;
+ *   It scores all if there are not more, or if its weight is 1. The blank is not taken even if the
+ *   beam has room for all tokens (upstream takes it then, and gets the 1e10 back at the next step);
  * - with maxlen_ratio 0 the search ends when, for each of the lengths of hypotheses that ended 2,
  *   3 and 4 steps ago, the best is more than 10 below the best of all;
  * - after the last step allowed, eos is put behind what is left, unscored, behind those too that

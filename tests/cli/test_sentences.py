@@ -104,6 +104,14 @@ def test_search_options(viseme, readers, faces):
     assert best(*lm, "--lm-weight", 2) != with_lm["hypotheses"][0]
 
 
+def test_a_beam_wider_than_the_vocabulary(viseme, readers, faces):
+    """No blank gets into a reading where the beam has room for it."""
+    found = viseme("read", "-q", "-m", readers / "syncvsr.safetensors", faces, "--json", "--beam",
+                   TOKENS + 20, "--nbest", TOKENS + 20).json()
+    assert len(found["hypotheses"]) > TOKENS
+    assert not [h for h in found["hypotheses"] if "<blank>" in h["text"] or h["score"] > 0]
+
+
 def test_weight_of_the_file(viseme, readers, faces):
     """What the file says of CTC's part goes where the user says nothing."""
     args = ["read", "-q", faces, "--beam", 4, "--json", "-m"]
