@@ -1,18 +1,21 @@
 #!/bin/sh
-# What `make demo` shows: clips read by this build, beside what is said in them; a drawn face that
-# says a sentence, and whether its lips go with the voice; then a self-check.
+# What `make demo` shows: clips read by this build, beside what is said in them, letter by letter
+# and in whole sentences; a drawn face that says a sentence, and whether its lips go with the voice;
+# then a self-check.
 #
 #   scripts/demo.sh [CLIP.mp4 ...]
 #
 # Without arguments: the clips of demo/, the face (where its weights and espeak-ng are), and the
-# self-check. A CLIP.txt beside a clip says what is said in it. Subtitles, pictures and the face's
-# video go to $OUT (default demo/out). Honours BUILD, PYTHON and VISEME_WEIGHTS, a folder.
+# self-check. Whole sentences are read where there are weights for them. A CLIP.txt beside a clip
+# says what is said in it. Subtitles, pictures and the face's video go to $OUT (default demo/out).
+# Honours BUILD, PYTHON and VISEME_WEIGHTS, a folder.
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 python=${PYTHON:-/usr/bin/python3}
 out=${OUT:-demo/out}
 viseme=$build/viseme
+weights=${VISEME_WEIGHTS:-$build/../weights}
 check=0
 if [ $# = 0 ]; then
     set -- demo/*.mp4
@@ -23,6 +26,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 : >"$scratch/said"
 : >"$scratch/read"
+: >"$scratch/sentences"
 pictures=0
 if "$viseme" version --json | grep -q '"cairo":"'; then
     pictures=1
@@ -42,16 +46,24 @@ for clip; do
         "$scratch/words"
     cut -f 4 "$scratch/words" | paste -sd ' ' >"$scratch/text"
     echo "  read: $(cat "$scratch/text")"
+    if [ -r "$weights/syncvsr.safetensors" ]; then
+        "$viseme" read -q --arch syncvsr -o "$scratch/sentence" "$clip"
+        echo "  sentence reader: $(cat "$scratch/sentence")"
+    fi
     if [ -r "${clip%.mp4}.txt" ]; then
         echo "  said: $(cat "${clip%.mp4}.txt")"
         "$viseme" eval "${clip%.mp4}.txt" "$scratch/text" | sed -n '1s/^/  /p'
         cat "${clip%.mp4}.txt" >>"$scratch/said"
         cat "$scratch/text" >>"$scratch/read"
+        [ ! -r "$scratch/sentence" ] || cat "$scratch/sentence" >>"$scratch/sentences"
     fi
     echo
 done
 if [ -s "$scratch/said" ]; then
     echo "All: $("$viseme" eval "$scratch/said" "$scratch/read" | sed -n 1p)"
+fi
+if [ -s "$scratch/sentences" ]; then
+    echo "All, sentence reader: $("$viseme" eval "$scratch/said" "$scratch/sentences" | sed -n 1p)"
 fi
 if [ $pictures = 1 ]; then
     echo "Subtitles, and pictures of what the network saw: $out/"
@@ -63,7 +75,7 @@ if [ $check = 0 ]; then
 fi
 
 sentence="place blue at f two now"
-if [ -r "${VISEME_WEIGHTS:-$build/../weights}/wav2lip.safetensors" ] &&
+if [ -r "$weights/wav2lip.safetensors" ] &&
     command -v espeak-ng >/dev/null; then
     echo
     echo "A drawn face says: $sentence"

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import stand_ins
 from conftest import PROGRAM, ROOT, environment
 
 DEMO = os.path.join(ROOT, "demo")
@@ -12,11 +13,11 @@ CLIPS = sorted(n[:-4] for n in os.listdir(DEMO) if n.endswith(".mp4"))
 WEIGHTS = os.path.join(ROOT, "weights", "lipnet.safetensors")
 
 
-def demo_of(clips, out):
+def demo_of(clips, out, weights=WEIGHTS):
     """scripts/demo.sh on these clips."""
     return subprocess.run([os.path.join(ROOT, "scripts", "demo.sh"), *map(str, clips)],
                           env=environment(BUILD=os.path.dirname(PROGRAM), OUT=str(out),
-                                          VISEME_WEIGHTS=WEIGHTS, PYTHON=sys.executable),
+                                          VISEME_WEIGHTS=str(weights), PYTHON=sys.executable),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=240)
 
@@ -60,6 +61,19 @@ def test_what_the_demo_shows_is_what_the_program_reads(viseme, cascade, has_vide
         assert all(p.startswith(b"\x89PNG\r\n") for p in pictures) and pictures[0] != pictures[1]
     else:
         assert "no cairo" in done.stdout
+
+
+def test_a_sentence_reader_reads_the_clip_too(viseme, cascade, has_video, tmp_path):
+    """Where its weights are; here a stand-in's, whose words are w3y2 and the like."""
+    folder, clip = tmp_path / "weights", os.path.join(DEMO, CLIPS[1] + ".mp4")
+    folder.mkdir()
+    shutil.copy(WEIGHTS, folder)
+    reader = stand_ins.sentence_reader(folder / "syncvsr.safetensors")
+    done = demo_of([clip], tmp_path / "out", folder)
+    assert done.returncode == 0, done.stderr
+    text = viseme("read", "-q", "-m", reader, clip).out.strip()
+    assert text and f"  sentence reader: {text}\n" in done.stdout
+    assert re.search(r"^All, sentence reader: WER .* N [0-9]+ words", done.stdout, re.M)
 
 
 def test_a_clip_that_cannot_be_read_ends_the_demo(cascade, has_video, tmp_path):
