@@ -26,7 +26,8 @@ static void expect_normal(const char *text, const char *want)
     struct vis_words words = normal(text);
     size_t at = 0, length;
     for (size_t i = 0; want[at]; at += length, i++) {
-        uint32_t point = decode((const unsigned char *)want + at, strlen(want) - at, &length);
+        uint32_t point = 0;
+        length = vis_utf8_decode(want + at, strlen(want) - at, &point);
         assert_true(length > 0);
         assert_true(i < words.count);
         assert_int_equal(words.points[i], point);
