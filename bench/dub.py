@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Where the time of `viseme dub` goes, and whether its memory grows with the length.
 
     bench/dub.py [--build BUILD] [--weights FILE] [--seconds N...] [--clip VIDEO] [--threads N]

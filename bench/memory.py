@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Does memory grow with the length of a video? Peak RSS of `viseme read` on loops of a clip.
 
     bench/memory.py [--build BUILD] [--minutes N...] [--clip VIDEO] [-- OPTION...]

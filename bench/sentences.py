@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """How long `viseme read` takes with a sentence reader of the published size, by stages.
 
     bench/sentences.py [--build BUILD] [--seconds N...] [--dtypes f32,bf16] [--beam N] [--threads N]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What the confidence of `viseme read` is worth, and what decoding does for the error rate.
 
     bench/accuracy/confidence.py [--program build/viseme] [--weights FILE]
@@ -263,8 +263,8 @@ def ways_of_letters(models):
 
 def ways_of_units():
     """(title, options) for a network that writes units."""
-    ways = [("beam 40, CTC weight 0.1", ())]
-    ways += [(f"beam {beam}, CTC weight 0.1", ("--beam", beam)) for beam in ("1", "5")]
+    ways = [("beam 40, the file's CTC weight", ())]
+    ways += [(f"beam {beam}, the file's CTC weight", ("--beam", beam)) for beam in ("1", "5")]
     return ways + [(f"beam 40, CTC weight {weight}", ("--ctc-weight", weight))
                    for weight in ("0", "0.3", "0.5", "1")]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import stand_ins
-from conftest import SMALL
+from conftest import ROOT, SMALL
 
 TOKENS = 40
 
@@ -221,3 +221,12 @@ def test_crop_kinds(viseme, faces, tmp_path):
         assert int.from_bytes(header[16:20], "big") == width
         assert int.from_bytes(header[20:24], "big") == height
     viseme("face", faces, "--crop-kind", "autoavsr", "--crops-npy", "c.npy").error(2, "lipnet")
+
+
+def test_bundled_weights(viseme, cascade, has_video):
+    """A clip whose person and sentence no training saw is read right."""
+    clip = os.path.join(ROOT, "demo", "digits.mp4")
+    found = viseme("read", "-q", "-m", os.path.join(ROOT, "weights", "syncvsr.safetensors"),
+                   "--json", clip).json()
+    with open(clip[:-4] + ".txt", encoding="ascii") as file:
+        assert found["text"].lower() == file.read().strip()
