@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 
-from conftest import PROGRAM, ROOT, environment
+import pytest
+
+from conftest import PROGRAM, ROOT, SMALL, environment
 
 DEMO = os.path.join(ROOT, "demo")
 CLIPS = sorted(n[:-4] for n in os.listdir(DEMO) if n.endswith(".mp4"))
@@ -62,6 +64,7 @@ def test_what_the_demo_shows_is_what_the_program_reads(viseme, cascade, has_vide
         assert "no cairo" in done.stdout
 
 
+@pytest.mark.skipif(SMALL, reason="slow with sanitizers, which see the same in test_sentences")
 def test_a_sentence_reader_reads_the_clip_too(viseme, cascade, has_video, tmp_path):
     """Where its weights are."""
     folder, clip = tmp_path / "weights", os.path.join(DEMO, CLIPS[1] + ".mp4")
