@@ -13,6 +13,7 @@ import tempfile
 import numpy as np
 
 from reference.logmel import log_mel
+from train import lip_clips
 from train.clips import person, prepared
 from train.face_crops import SOUND_RATE, CropError, part_of
 
@@ -61,7 +62,7 @@ def prepare(job):
     try:
         pictures, began = mouths(program, path)
         count = len(pictures)
-        # 240 samples more: without its first and last column the mel has four for each picture
+        # one hop more: without its first and last column the mel has four for each picture
         samples = part_of(sound_of(path), began, SAMPLES * count + SOUND_RATE // 100)
         np.save(base + ".npy", pictures)
         np.save(base + ".mel.npy", log_mel(samples)[:, :4 * count].astype(np.float32))
@@ -74,25 +75,16 @@ def prepare(job):
         return f"{path}: {error}"
 
 
-class Clip:
-    """One prepared clip; pictures stay on the disk until they are used."""
+class Clip(lip_clips.Clip):
+    """One prepared clip; pictures, uint8 [T 96 96], and sound stay on the disk until used."""
 
     def __init__(self, work, name):
-        base = os.path.join(work, name)
-        with open(base + ".json", encoding="utf-8") as file:
-            facts = json.load(file)
-        self.name, self.frames, self.person = name, facts["frames"], facts["person"]
-        self.words = [(a, b, word.upper()) for a, b, word in facts["words"]]
-        self.text = " ".join(word for _, _, word in self.words)
-        self.base = base
-
-    def pictures(self):
-        """uint8 [T 96 96]."""
-        return np.load(self.base + ".npy")
+        super().__init__(work, name)
+        self.mel_path = os.path.join(work, name + ".mel.npy")
 
     def log_mel(self):
         """float32 [40 4T]."""
-        return np.load(self.base + ".mel.npy")
+        return np.load(self.mel_path)
 
 
 def load_clips(work, prefixes=("",)):
